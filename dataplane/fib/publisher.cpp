@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "dataplane/fib/publisher.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace detour::fib {
+
+Publisher::Publisher(std::size_t reader_count) : readers_(reader_count) {}
+
+void Publisher::publish(std::unique_ptr<const ForwardingState> state) {
+    current_.store(state.get(), std::memory_order_release);
+    // A reader that reads this epoch reads the new pointer afterwards (release, acquire).
+    const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
+    epoch_.store(epoch, std::memory_order_release);
+    if (owned_)
+        retired_.push_back({std::move(owned_), epoch});
+    owned_ = std::move(state);
+    reclaim();
+}
+
+std::size_t Publisher::reclaim() {
+    if (retired_.empty())
+        return 0;
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with enter()
+    std::uint64_t oldest = away;
+    for (const Reader& reader : readers_)
+        oldest = std::min(oldest, reader.seen.load(std::memory_order_acquire));
+    while (!retired_.empty() && retired_.front().epoch <= oldest)
+        retired_.pop_front();
+    return retired_.size();
+}
+
+}  // namespace detour::fib
