@@ -39,6 +39,8 @@ namespace detour::packet {
     X(gre_protocol,         "gre-protocol",         "GRE payload neither IPv4 nor IPv6") \
     X(gre_unknown_tunnel,   "gre-unknown-tunnel",   "GRE from an endpoint or with a key of no tunnel") \
     X(gre_nested,           "gre-nested",           "GRE inside our GRE: never decapsulated twice") \
+    X(gre_keepalive,        "gre-keepalive",        "a GRE keepalive, and keepalives are not configured") \
+    X(gre_ecn,              "gre-ecn",              "congestion marked outside a packet that cannot carry it (RFC 6040 4.2)") \
     X(gre_fragment,         "gre-fragment",         "outer fragment, and reassembly is off") \
     X(too_big,              "too-big",              "larger than the path, and the sender was told enough this second") \
     X(ttl_exceeded,         "ttl-exceeded",         "TTL or hop limit ran out, and the sender was told enough this second") \
@@ -52,6 +54,7 @@ namespace detour::packet {
     X(control,         "control",          "BGP, BFD, ARP, ND to our own addresses: the first-class queue") \
     X(local,           "local",            "other traffic to the router's own addresses") \
     X(broadcast,       "broadcast",        "broadcast and multicast frames") \
+    X(link_local,      "link-local",       "from or to an IPv6 link-local address") \
     X(ip_options,      "ip-options",       "IPv4 options or IPv6 hop-by-hop header") \
     X(ttl_exceeded,    "ttl-exceeded",     "the kernel answers time exceeded") \
     X(too_big,         "too-big",          "the kernel answers fragmentation needed or fragments") \
