@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// What the speaker hears and what it says. Streams are counted in bytes from the start of each
+// connection: a Send ends at `end`, the transport reports how far it has come.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "conf/types/bytes.h"
+#include "controlplane/bgp/announcement.h"
+#include "controlplane/bgp/peer.h"
+
+namespace detour::bgp {
+
+// --- in -----------------------------------------------------------------------------------------
+
+// Time has passed; call at next_deadline().
+struct Tick {};
+// The operator's will. A peer starts by itself when it is configured; Start also ends every waiting
+// (idle hold, max-prefix restart, a peer that shut us down).
+struct Start {
+    PeerId peer;
+};
+struct Stop {
+    PeerId peer;
+    std::string communication;  // to the peer's operator (RFC 9003)
+};
+// Our Connect came about, or did not.
+struct Connected {
+    ConnectionId connection;
+};
+struct ConnectFailed {
+    ConnectionId connection;
+    std::string error;
+};
+// A call on a listening socket; the speaker finds the peer or closes it.
+struct Accepted {
+    ConnectionId connection;
+    Address local;
+    Address remote;
+};
+struct Received {
+    ConnectionId connection;
+    std::span<const std::uint8_t> bytes;  // read during the call only
+};
+// How many bytes of the stream went to the kernel, and how many the peer's TCP has acknowledged.
+struct StreamProgress {
+    ConnectionId connection;
+    std::uint64_t written = 0;
+    std::uint64_t acknowledged = 0;
+};
+// The connection ended: the peer closed it (empty error), or it broke. Not after our own Close.
+struct Closed {
+    ConnectionId connection;
+    std::string error;
+};
+// What should be announced to the peer from now on, completely: what is missing is withdrawn. Kept
+// while there is no session, made true when there is one.
+struct Announce {
+    PeerId peer;
+    AnnouncementSet set;
+};
+// Ask the peer to send everything again (RFC 2918).
+struct RequestRefresh {
+    PeerId peer;
+    Family family = Family::ipv4;
+};
+
+using Input = std::variant<Tick, Start, Stop, Connected, ConnectFailed, Accepted, Received,
+                           StreamProgress, Closed, Announce, RequestRefresh>;
+
+// --- out ----------------------------------------------------------------------------------------
+
+// Listen for this peer (a key of MD5 belongs to a listening socket's peer), until told otherwise.
+struct Listen {
+    PeerId peer;
+    Transport transport;
+};
+struct StopListening {
+    PeerId peer;
+};
+struct Connect {
+    PeerId peer;
+    ConnectionId connection;
+    Transport transport;
+};
+struct Send {
+    ConnectionId connection;
+    Bytes bytes;
+    std::uint64_t end = 0;  // offset of the stream after these bytes
+    // Progress must be reported when the peer's TCP has acknowledged `end`; else only `written`.
+    bool wants_acknowledgement = false;
+};
+// Write what was sent before, then close. Nothing about this connection comes after.
+struct Close {
+    ConnectionId connection;
+};
+
+struct StateChanged {
+    PeerId peer;
+    State from = State::idle;
+    State to = State::idle;
+    std::optional<SessionError> error;  // when a session or an attempt ended
+};
+// Routes that the import rules accept, new or with other attributes than before.
+struct RoutesLearned {
+    PeerId peer;
+    std::shared_ptr<const PathAttributes> attributes;
+    std::vector<Prefix> prefixes;  // of one family
+};
+// Learned before and gone: withdrawn, no longer acceptable, or the session ended.
+struct RoutesWithdrawn {
+    PeerId peer;
+    std::vector<Prefix> prefixes;
+};
+// The peer has sent all it had at first (RFC 4724 2).
+struct EndOfRib {
+    PeerId peer;
+    Family family = Family::ipv4;
+};
+// Wishes of an Announce that came one step further; prefixes of both families.
+struct AnnouncementProgress {
+    PeerId peer;
+    Progress progress = Progress::sent;
+    std::vector<Prefix> announced;
+    std::vector<Prefix> withdrawn;
+};
+// A wish for a prefix that the configuration does not declare: not announced, ever.
+struct AnnouncementRefused {
+    PeerId peer;
+    Prefix prefix;
+};
+// Worth a line in a log; the rate is limited by who writes it.
+struct Remark {
+    enum class Level : std::uint8_t { notice, warning };
+
+    PeerId peer;
+    Level level = Level::notice;
+    std::string text;
+};
+
+using Output =
+    std::variant<Listen, StopListening, Connect, Send, Close, StateChanged, RoutesLearned,
+                 RoutesWithdrawn, EndOfRib, AnnouncementProgress, AnnouncementRefused, Remark>;
+using Outputs = std::vector<Output>;
+
+}  // namespace detour::bgp

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// A peer: what the speaker must be told about it, and what it can tell of it. Ids are local to the
+// island; the controller maps its uplinks' sessions to them.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/types/address.h"
+#include "conf/types/duration.h"
+#include "conf/types/ids.h"
+#include "conf/types/prefix.h"
+#include "controlplane/bgp/wire/notification.h"
+
+namespace detour::bgp {
+
+using PeerId = StrongId<struct BgpPeerTag, std::uint16_t>;
+
+// A TCP connection. The speaker numbers those it asks for, the transport those it accepts; a number
+// is never used twice, so that an event of a connection long gone is recognised as such.
+struct ConnectionId {
+    enum class Origin : std::uint8_t { opened, accepted };
+
+    Origin origin = Origin::opened;
+    std::uint64_t number = 0;
+
+    friend constexpr auto operator<=>(const ConnectionId&, const ConnectionId&) = default;
+};
+
+// Everything the transport needs to call a peer, and to listen for its calls.
+struct Transport {
+    Address local;             // bound before connecting; the address listened on
+    Address remote;            // only this one is accepted
+    std::uint16_t port = 179;  // of both sides
+    std::string device;        // SO_BINDTODEVICE; empty: none
+    std::string password;      // TCP MD5 (RFC 2385); empty: none
+    std::optional<std::uint8_t> ttl_security_hops;  // GTSM (RFC 5082): 1 is a neighbour on the link
+
+    friend bool operator==(const Transport&, const Transport&) = default;
+};
+
+enum class Opening : std::uint8_t {
+    active,   // calls, and answers calls
+    passive,  // answers calls only
+};
+
+struct Timers {
+    Duration hold = std::chrono::seconds(90);  // offered; whole seconds, 0 or at least 3 s
+    Duration connect_retry = std::chrono::seconds(5);
+    Duration idle_hold = std::chrono::seconds(1);  // after a session's end, doubled up to
+    Duration idle_hold_limit = std::chrono::seconds(60);
+    Duration max_prefix_restart = std::chrono::minutes(15);
+
+    friend bool operator==(const Timers&, const Timers&) = default;
+};
+
+struct PeerConfig {
+    PeerId id;
+    std::string name;  // for people: "provider/192.0.2.1"
+    Transport transport;
+    AsNumber asn;
+    Opening opening = Opening::active;
+    Timers timers;
+    // Our address of each family on this peer's link, by Family: the next hop of what we announce.
+    // A family is offered when it is given, over whichever family the session runs.
+    std::array<std::optional<Address>, 2> next_hops;
+    std::uint32_t max_prefixes = 1000;  // accepted per family
+
+    friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
+};
+
+struct SpeakerConfig {
+    AsNumber asn;
+    Address router_id;             // IPv4
+    std::vector<Prefix> declared;  // the only prefixes that can ever be announced
+    std::vector<PeerConfig> peers;
+};
+
+enum class State : std::uint8_t { idle, connect, active, open_sent, open_confirm, established };
+
+// Why a session is not there any more.
+enum class DownReason : std::uint8_t {
+    stopped,                // by our operator
+    reconfigured,           // the peer's configuration changed or went away
+    connect_failed,         // the TCP connection did not come about
+    connection_lost,        // it ended without a NOTIFICATION
+    hold_timer,             // nothing heard for the hold time
+    send_hold_timer,        // the peer stopped reading (RFC 9687)
+    max_prefixes,           // it sent more than we allow
+    protocol_error,         // it sent what we cannot accept; the notification says what
+    notification_received,  // it said why: the notification
+    peer_shut_down,         // it was shut down by its operator: we listen, and do not call
+    collision,              // the other of two connections was kept (RFC 4271 6.8)
+};
+
+struct SessionError {
+    DownReason reason = DownReason::stopped;
+    std::optional<Notification> notification;  // sent or received, as `reason` says
+    std::string text;                          // a sentence for people
+};
+
+struct Counters {
+    std::uint64_t opens = 0;
+    std::uint64_t updates = 0;
+    std::uint64_t keepalives = 0;
+    std::uint64_t notifications = 0;
+    std::uint64_t refreshes = 0;
+    std::uint64_t bytes = 0;
+};
+
+// What both sides agreed on.
+struct Negotiated {
+    std::array<bool, 2> families{};  // by Family
+    Duration hold{};                 // 0: no keepalives
+    bool has_four_octet_as = false;
+    bool has_route_refresh = false;
+    bool has_extended_messages = false;
+
+    [[nodiscard]] bool carries(Family family) const {
+        return families[static_cast<std::size_t>(family)];
+    }
+    friend bool operator==(const Negotiated&, const Negotiated&) = default;
+};
+
+struct PeerView {
+    PeerId id;
+    std::string name;
+    Address remote;
+    AsNumber asn;
+    State state = State::idle;
+    bool is_stopped = false;                        // by our operator
+    Instant since;                                  // of the state
+    std::optional<Address> router_id;               // Established: the peer's
+    std::optional<Negotiated> negotiated;           // Established
+    std::optional<Duration> graceful_restart_time;  // offered by the peer (RFC 4724)
+    std::array<std::size_t, 2> received{};          // routes in the Adj-RIB-In, by Family
+    std::array<std::size_t, 2> accepted{};          // of these, what the import rules let pass
+    std::array<std::size_t, 2> announced{};         // prefixes the peer has from us, by Family
+    Counters in;
+    Counters out;
+    std::uint64_t established_count = 0;
+    std::uint64_t treated_as_withdraw = 0;   // UPDATEs (RFC 7606)
+    std::uint64_t discarded_attributes = 0;  // RFC 7606
+    std::uint64_t unacknowledged = 0;        // bytes
+    std::optional<SessionError> last_error;
+    Instant last_error_at;
+};
+
+[[nodiscard]] std::string_view to_string(State state);  // "OpenSent"
+[[nodiscard]] std::string_view to_string(DownReason reason);
+
+}  // namespace detour::bgp

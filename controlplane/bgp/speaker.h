@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The BGP speaker, an island: no sockets, no clock, no thread. The transport and the clock are its
+// caller's, who hands in events with the time and carries out what comes back, in order:
+//
+//     transport, timers, wishes --Input--> Speaker --Output--> Connect, Send, Close, routes, states
+//
+// What it promises:
+// - A peer is announced exactly the Announce set last given, and only declared prefixes: the
+//   Adj-RIB-Out has no place for any other. A change is a replacement in place, never a withdrawal
+//   and an announcement; nothing is sent that the peer already has.
+// - Either session of an uplink carries both families when both sides say so (RFC 4760); the next
+//   hops are ours on the peer's link.
+// - Everything that a peer can make grow is bounded: partial messages, routes (max-prefixes), bytes
+//   not yet written. It never waits for a peer: what does not fit stays a difference between wish
+//   and truth and is computed again.
+// - Bad input is a transition: RFC 7606 decides between discard, withdraw and reset.
+//
+// RFCs: 4271, 4760, 6793, 5492, 9072, 2918, 1997, 8092, 7606, 8654 (receiving), 4486, 9003, 6286,
+// 6608, 7607, 9687; 2385 and 5082 are asked of the transport. Graceful restart (4724): capability
+// and End-of-RIB are read, not offered.
+//
+// One thread: the event loop's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "conf/types/duration.h"
+#include "controlplane/bgp/events.h"
+
+namespace detour::bgp {
+
+class Session;
+
+// A number in [0, 1) for every call; timers are shortened by up to a quarter with it (RFC 4271 10).
+using JitterSource = std::function<double()>;
+
+struct RouteView {
+    Prefix prefix;
+    std::shared_ptr<const PathAttributes> attributes;
+    std::string refusal;  // why the import rules do not accept it; empty: accepted
+};
+
+class Speaker {
+ public:
+    explicit Speaker(JitterSource jitter);
+    ~Speaker();
+    Speaker(Speaker&&) noexcept;
+    Speaker& operator=(Speaker&&) noexcept;
+
+    // The first configuration or a new one. Peers whose session parameters did not change keep
+    // their sessions; new ones start; sessions that must change end with Cease. What is no longer
+    // declared is withdrawn. Peer ids are unique.
+    [[nodiscard]] Outputs configure(Instant now, const SpeakerConfig& config);
+
+    // Events of unknown peers and connections are ignored: they are late, not wrong.
+    [[nodiscard]] Outputs handle(Instant now, const Input& input);
+
+    // When a Tick is due; earlier ones do no harm.
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+    [[nodiscard]] std::vector<PeerView> peers() const;  // by id
+    [[nodiscard]] std::optional<PeerView> peer(PeerId id) const;
+    [[nodiscard]] std::vector<AnnouncementView> announcements(
+        PeerId id) const;                                          // the wish, by prefix
+    [[nodiscard]] std::vector<RouteView> routes(PeerId id) const;  // the Adj-RIB-In, by prefix
+
+ private:
+    Session* owner_of(ConnectionId connection);
+    Session* caller(const Accepted& call);
+
+    std::unique_ptr<JitterSource> jitter_;  // sessions refer to it
+    std::map<PeerId, std::unique_ptr<Session>> sessions_;
+};
+
+}  // namespace detour::bgp
