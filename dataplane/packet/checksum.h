@@ -27,7 +27,7 @@ namespace detour::packet {
     return static_cast<std::uint16_t>(sum);
 }
 
-// For sums of a few words, below 2^32 - 2^16: two folds are enough.
+// The same for sums that fit 32 bits: two folds are enough.
 [[nodiscard]] constexpr std::uint16_t folded_short(std::uint32_t sum) {
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
