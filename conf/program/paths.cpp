@@ -3,13 +3,17 @@
 #include "conf/program/paths.h"
 
 #include <fmt/format.h>
-#include <sys/un.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <system_error>
 
 namespace detour::program {
 namespace {
+
+// sizeof(sockaddr_un::sun_path), its final zero included, without <sys/un.h>: this room opens no
+// socket.
+constexpr std::size_t socket_path_room = 108;
 
 std::filesystem::path one_spelling(const std::filesystem::path& directory) {
     std::error_code error;
@@ -44,7 +48,7 @@ std::filesystem::path RunDir::telemetry_socket() const {
 }
 
 bool RunDir::has_room_for_sockets() const {
-    return telemetry_socket().native().size() < sizeof(sockaddr_un::sun_path);
+    return telemetry_socket().native().size() < socket_path_room;
 }
 
 }  // namespace detour::program

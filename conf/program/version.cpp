@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "commit.h"  // generated
+#include "conf/program/commit.h"  // generated
 
 namespace detour::program {
 
