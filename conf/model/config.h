@@ -2,18 +2,23 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The one configuration, typed: what both planes, the command and the tests read. A Config exists
-// only if validate() found no error in it, so its readers need not doubt it: ids are in range,
+// only if load() (load.h) found no error in it, so its readers need not doubt it: ids are in range,
 // families match, names are unique. Every value that the file did not give holds its default.
 // Positions are kept for messages. Lists stand in the order of the file; an id is an index into its
 // list (conf/types/ids.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
+#include "conf/model/diagnostic.h"
+#include "conf/model/timing.h"
 #include "conf/types/address.h"
 #include "conf/types/duration.h"
 #include "conf/types/ids.h"
@@ -22,20 +27,13 @@
 
 namespace detour::model {
 
-// Where a value stands in the file; both from 1.
-struct Position {
-    std::uint32_t line = 1;
-    std::uint32_t column = 1;
-
-    friend constexpr auto operator<=>(const Position&, const Position&) = default;
-};
-
 enum class Mode : std::uint8_t { advise, automatic };
 enum class DataplaneKind : std::uint8_t { dpdk, kernel };
 enum class PollMode : std::uint8_t { adaptive, busy };
 enum class UplinkKind : std::uint8_t { direct, gre };
-enum class Profile : std::uint8_t { careful, quick, fast };
 enum class FailBack : std::uint8_t { manual, window, automatic };
+// What a cold box does with its prefixes when it never saw their LAN next hop alive.
+enum class LanDead : std::uint8_t { announce, hold };
 
 struct Router {
     std::string name;
@@ -53,8 +51,8 @@ struct Dataplane {
 struct Port {
     PortId id;
     std::string name;  // also the name of its TAP twin
-    std::string
-        device;  // a DPDK device name: PCI address or vdev string; kernel mode: an interface
+    // A DPDK device name (PCI address or vdev string); kind kernel: a network interface.
+    std::string device;
     std::vector<InterfaceAddress> addresses;
     std::uint16_t mtu = 1500;
     Position position;
@@ -67,15 +65,37 @@ struct Underlay {
     Address remote;
     std::optional<std::uint32_t> key;  // RFC 2890
     std::uint8_t ttl = 64;
+    std::optional<Address> gateway = {};  // given when remote is not on the port's link
 };
 
+// RFC 1997
+struct StandardCommunity {
+    std::uint16_t asn = 0;
+    std::uint16_t value = 0;
+
+    friend constexpr auto operator<=>(const StandardCommunity&, const StandardCommunity&) = default;
+};
+
+// RFC 8092
+struct LargeCommunity {
+    std::uint32_t asn = 0;
+    std::uint32_t function = 0;
+    std::uint32_t parameter = 0;
+
+    friend constexpr auto operator<=>(const LargeCommunity&, const LargeCommunity&) = default;
+};
+
+using Community = std::variant<StandardCommunity, LargeCommunity>;
+
 struct UplinkBgp {
-    std::vector<Address> peers;
+    std::vector<Address> peers;  // each on the uplink's own link
     AsNumber asn;
-    std::optional<std::filesystem::path> password_file;
+    std::optional<std::filesystem::path> password_file;  // absolute
     bool has_ttl_security = false;
     Duration hold = std::chrono::seconds(90);
     std::uint32_t max_prefixes = 1000;
+    // What the provider reads as "announce to your customers only"; empty: it has no such thing.
+    std::vector<Community> canary_communities;
     Position position;
 };
 
@@ -83,13 +103,14 @@ struct Uplink {
     UplinkId id;
     std::string name;  // of a gre uplink also the name of its TUN twin
     UplinkKind kind = UplinkKind::direct;
-    PortId port;                       // direct: the port; gre: the underlay's port
-    std::optional<Underlay> underlay;  // gre only
-    std::vector<InterfaceAddress> inner;
-    std::vector<Address> gateways;  // explicit `gateway:`, at most one a family
+    PortId port;                          // direct: the port; gre: the underlay's port
+    std::optional<Underlay> underlay;     // gre only
+    std::vector<InterfaceAddress> inner;  // gre only
+    std::vector<Address> gateways;        // direct: explicit `gateway:`, at most one a family
     std::vector<Address> control_sources;
     std::vector<Address> sentinels;
     std::optional<UplinkBgp> bgp;
+    std::vector<AsNumber> upstreams;  // whom it is known to depend on, for shared fate
     std::optional<BitRate> limit;
     Position position;
 };
@@ -116,8 +137,18 @@ struct Detect {
     std::optional<std::uint32_t> probe_limit;  // probes per second, all targets together
 };
 
+// Every day, UTC; over midnight when it ends before it begins.
+struct DailyWindow {
+    std::chrono::minutes from{};
+    std::chrono::minutes to{};
+
+    [[nodiscard]] bool contains(std::chrono::minutes since_midnight) const;
+};
+
 struct Policy {
     FailBack fail_back = FailBack::manual;
+    std::optional<DailyWindow> fail_back_window;
+    LanDead lan_dead = LanDead::announce;
 };
 
 struct Config {
@@ -129,6 +160,8 @@ struct Config {
     std::vector<PrefixSet> prefix_sets;
     Detect detect;
     Policy policy;
+    Timing timing;         // the profile's, with what `detect` and `policy` override
+    Diagnostics warnings;  // what check says about a configuration that is in force all the same
 
     [[nodiscard]] const Port& port(PortId port_id) const { return ports.at(port_id.value); }
     [[nodiscard]] const Uplink& uplink(UplinkId uplink_id) const {
@@ -137,8 +170,32 @@ struct Config {
     [[nodiscard]] const PrefixSet& prefix_set(PrefixSetId set) const {
         return prefix_sets.at(set.value);
     }
+
+    // By name; null when there is none.
+    [[nodiscard]] const Port* find_port(std::string_view name) const;
+    [[nodiscard]] const Uplink* find_uplink(std::string_view name) const;
+    [[nodiscard]] const PrefixSet* find_prefix_set(std::string_view name) const;
+    // The set that protects the address; null when none does.
+    [[nodiscard]] const PrefixSet* prefix_set_of(const Address& address) const;
+
     // A port that carries no direct uplink and no tunnel: the customer's side.
     [[nodiscard]] bool is_lan(PortId port_id) const;
+    // The kernel interface by which the port, or the uplink, is seen: a twin, or in kind kernel the
+    // interface itself and the gre link.
+    [[nodiscard]] const std::string& interface_name(PortId port_id) const;
+    [[nodiscard]] const std::string& interface_name(UplinkId uplink_id) const;
+    // Our addresses on the uplink's own link: the port's, or a tunnel's inner ones.
+    [[nodiscard]] const std::vector<InterfaceAddress>& link_addresses(UplinkId uplink_id) const;
+    // Our address of the family on the uplink's link, the next hop that we announce there: the one
+    // beside the gateway or a peer, else the first. Nothing: the uplink cannot carry the family.
+    [[nodiscard]] std::optional<InterfaceAddress> link_address(UplinkId uplink_id,
+                                                               Family family) const;
+    // Where a direct uplink's packets go next: its `gateway:` of the family, else its one BGP peer
+    // of the family. Nothing for a gre uplink (its device is the next hop) and for a family that
+    // the uplink does not carry.
+    [[nodiscard]] std::optional<Address> gateway(UplinkId uplink_id, Family family) const;
+    // Some prefix set has a prefix of the family.
+    [[nodiscard]] bool protects(Family family) const;
 };
 
 }  // namespace detour::model

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "conf/model/draft.h"
+
+#include <algorithm>
+
+namespace detour::model {
+
+const PortDraft* Draft::find_port(std::string_view name) const {
+    const auto port = std::find_if(ports.begin(), ports.end(),
+                                   [name](const PortDraft& p) { return p.name == name; });
+    return port == ports.end() ? nullptr : &*port;
+}
+
+const PortDraft* Draft::port_of(const UplinkDraft& uplink) const {
+    if (uplink.is(UplinkKind::gre))
+        return uplink.underlay && uplink.underlay->port ? find_port(uplink.underlay->port->value)
+                                                        : nullptr;
+    return uplink.port ? find_port(uplink.port->value) : nullptr;
+}
+
+const std::vector<Located<InterfaceAddress>>& Draft::link_addresses(
+    const UplinkDraft& uplink) const {
+    static const std::vector<Located<InterfaceAddress>> none;
+    if (uplink.is(UplinkKind::gre))
+        return uplink.inner;
+    const PortDraft* port = port_of(uplink);
+    return port == nullptr ? none : port->addresses;
+}
+
+bool Draft::is_lan(const PortDraft& port) const {
+    return std::none_of(uplinks.begin(), uplinks.end(),
+                        [&](const UplinkDraft& uplink) { return port_of(uplink) == &port; });
+}
+
+bool Draft::protects(Family family) const {
+    for (const PrefixSetDraft& set : prefix_sets)
+        for (const auto& prefix : set.prefixes)
+            if (prefix.value.family() == family)
+                return true;
+    return false;
+}
+
+}  // namespace detour::model

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The configuration as it was written: every value typed, each with its place, any of them perhaps
+// missing. The rules (rules.h) judge a draft; only a draft without an error becomes a Config.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "conf/model/config.h"
+#include "conf/model/reader.h"
+
+namespace detour::model {
+
+struct PortDraft {
+    std::string name;
+    Place place;  // of its name
+    Given<std::string> device;
+    std::vector<Located<InterfaceAddress>> addresses;
+    Given<std::uint16_t> mtu;
+};
+
+struct UnderlayDraft {
+    Place place;
+    Given<std::string> port;
+    Given<Address> local;
+    Given<Address> remote;
+    Given<Address> gateway;
+    Given<std::uint32_t> key;
+    Given<std::uint8_t> ttl;
+};
+
+struct BgpDraft {
+    Place place;
+    std::vector<Located<Address>> peers;
+    Given<AsNumber> asn;
+    Given<std::string> password_file;
+    Given<bool> ttl_security;
+    Given<Duration> hold;
+    Given<std::uint32_t> max_prefixes;
+    std::vector<Located<Community>> canary_communities;
+};
+
+struct UplinkDraft {
+    std::string name;
+    Place place;  // of its name
+    Given<UplinkKind> kind;
+    Given<std::string> port;
+    std::optional<UnderlayDraft> underlay;
+    std::vector<Located<InterfaceAddress>> inner;
+    std::vector<Located<Address>> gateways;
+    std::vector<Located<Address>> control_sources;
+    std::vector<Located<Address>> sentinels;
+    std::vector<Located<AsNumber>> upstreams;
+    std::optional<BgpDraft> bgp;
+    Given<BitRate> limit;
+
+    [[nodiscard]] bool is(UplinkKind wanted) const { return kind && kind->value == wanted; }
+};
+
+struct PrefixSetDraft {
+    std::string name;
+    Place place;  // of its name
+    std::vector<Located<Prefix>> prefixes;
+    std::vector<Located<Address>> beacons;
+    std::vector<Located<Address>> next_hops;
+};
+
+// One entry of `targets`: addresses in one AS.
+struct TargetDraft {
+    Place place;
+    Given<AsNumber> asn;
+    std::vector<Located<Address>> addresses;
+    Given<bool> own;
+
+    [[nodiscard]] bool is_own() const { return own && own->value; }
+};
+
+// A duration that overrides one of the profile's.
+struct Override {
+    Located<Duration> duration;
+    Duration Timing::*member;
+};
+
+struct Draft {
+    Place place;                      // of the document
+    std::filesystem::path directory;  // that relative file names are relative to
+    Given<std::string> router_name;
+    Given<AsNumber> asn;
+    Given<Address> router_id;
+    Given<Mode> mode;
+
+    Given<DataplaneKind> kind;
+    std::vector<Located<unsigned>> cores;
+    Given<PollMode> poll;
+
+    std::vector<PortDraft> ports;
+    std::vector<UplinkDraft> uplinks;
+    std::vector<PrefixSetDraft> prefix_sets;
+
+    Given<Profile> profile;
+    std::vector<TargetDraft> targets;
+    Place targets_place;  // of `detect.targets`, or where it is missed
+    Given<std::uint32_t> probe_limit;
+
+    Given<FailBack> fail_back;
+    Given<DailyWindow> fail_back_window;
+    Given<LanDead> lan_dead;
+    std::vector<Override> overrides;
+
+    [[nodiscard]] bool is_kernel() const { return kind && kind->value == DataplaneKind::kernel; }
+    [[nodiscard]] const PortDraft* find_port(std::string_view name) const;
+    // The port that carries the uplink's packets; null when it is not known.
+    [[nodiscard]] const PortDraft* port_of(const UplinkDraft& uplink) const;
+    // Our addresses on the uplink's own link.
+    [[nodiscard]] const std::vector<Located<InterfaceAddress>>& link_addresses(
+        const UplinkDraft& uplink) const;
+    [[nodiscard]] bool is_lan(const PortDraft& port) const;
+    [[nodiscard]] bool protects(Family family) const;
+};
+
+[[nodiscard]] Draft read_draft(const Node& document, std::filesystem::path directory,
+                               const Complaints& complaints);
+
+}  // namespace detour::model

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Every key that the configuration knows, by section: the table that "unknown key" is decided by.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace detour::model::keys {
+
+using Key = std::string_view;
+
+inline constexpr std::array<Key, 8> document{"version", "router",      "dataplane", "ports",
+                                             "uplinks", "prefix-sets", "detect",    "policy"};
+inline constexpr std::array<Key, 4> router{"name", "asn", "id", "mode"};
+inline constexpr std::array<Key, 3> dataplane{"kind", "cores", "poll"};
+inline constexpr std::array<Key, 3> port{"device", "addresses", "mtu"};
+inline constexpr std::array<Key, 10> uplink{"kind",    "port",      "underlay",  "inner",
+                                            "gateway", "sentinels", "upstreams", "control-sources",
+                                            "bgp",     "limit"};
+inline constexpr std::array<Key, 6> underlay{"port", "local", "remote", "gateway", "key", "ttl"};
+inline constexpr std::array<Key, 7> bgp{
+    "peers", "asn", "password-file", "ttl-security", "hold", "max-prefixes", "canary-communities"};
+inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};
+inline constexpr std::array<Key, 7> detect{"profile",      "targets",        "probe-limit",
+                                           "forgiven-gap", "start-up-grace", "link-up-grace",
+                                           "armed-age"};
+inline constexpr std::array<Key, 3> target{"asn", "addresses", "own"};
+inline constexpr std::array<Key, 11> policy{
+    "fail-back", "fail-back-window", "lan-dead",    "withdraw-gate", "first-life",     "complete",
+    "overlap",   "stair-step",       "stable-time", "canary",        "canary-interval"};
+
+struct Section {
+    std::string_view name;  // as a person would look for it
+    std::span<const Key> keys;
+};
+
+inline constexpr std::array<Section, 11> sections{{{"the top level", document},
+                                                   {"router", router},
+                                                   {"dataplane", dataplane},
+                                                   {"a port", port},
+                                                   {"an uplink", uplink},
+                                                   {"an uplink's underlay", underlay},
+                                                   {"an uplink's bgp", bgp},
+                                                   {"a prefix set", prefix_set},
+                                                   {"detect", detect},
+                                                   {"a target", target},
+                                                   {"policy", policy}}};
+
+}  // namespace detour::model::keys

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "conf/model/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "conf/model/assemble.h"
+#include "conf/model/document.h"
+#include "conf/model/draft.h"
+#include "conf/model/rules.h"
+
+namespace detour::model {
+namespace {
+
+void check(const Draft& draft, const Complaints& complaints) {
+    check_router(draft, complaints);
+    check_names(draft, complaints);
+    check_ports(draft, complaints);
+    check_uplinks(draft, complaints);
+    check_sessions(draft, complaints);
+    check_prefix_sets(draft, complaints);
+    check_evidence(draft, complaints);
+    check_policy(draft, complaints);
+}
+
+Diagnostics unreadable(const std::filesystem::path& file, std::string reason) {
+    return {{Severity::error, file.native(), {}, "document", std::move(reason), ""}};
+}
+
+}  // namespace
+
+std::expected<Config, Diagnostics> parse(std::string_view text, const std::filesystem::path& name) {
+    const SourceText source(text, name.native());
+    Diagnostics diagnostics;
+    const Node document = read_document(text, source, diagnostics);
+    const Complaints complaints(source, diagnostics);
+    std::error_code ignored;
+    const auto directory = std::filesystem::absolute(name, ignored).parent_path();
+    const Draft draft = read_draft(document, directory, complaints);
+    check(draft, complaints);
+
+    std::stable_sort(
+        diagnostics.begin(), diagnostics.end(),
+        [](const Diagnostic& a, const Diagnostic& b) { return a.position < b.position; });
+    if (has_errors(diagnostics))
+        return std::unexpected(std::move(diagnostics));
+    Config config = assemble(draft);
+    config.file = name;
+    config.warnings = std::move(diagnostics);
+    return config;
+}
+
+std::expected<Config, Diagnostics> load(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored))
+        return std::unexpected(unreadable(file, "this is a directory; name the file in it"));
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream)
+        return std::unexpected(unreadable(
+            file,
+            fmt::format("cannot be read: {}; name another with --config", std::strerror(errno))));
+    // One byte beyond the limit is enough to see that it is exceeded.
+    std::string text(max_text_size + 1, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    return parse(text, file);
+}
+
+}  // namespace detour::model
