@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// detour-traffic: the lab's source and sink of packets, one role a process. The result is the last
+// line on standard output, as JSON. SIGINT or SIGTERM ends a role early, with its result.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "tools/lab/tcp_transfer.h"
+#include "tools/lab/udp_stream.h"
+
+namespace {
+
+using namespace detour;
+
+Duration duration_of(const std::string& text) {
+    const auto duration = parse_duration(text);
+    if (!duration)
+        throw CLI::ValidationError(duration.error().message);
+    return *duration;
+}
+
+// What the command line says, as text; each role takes what it needs.
+struct Arguments {
+    std::string to;
+    std::string from;
+    std::string listen;
+    std::string duration;
+    std::string gap = "20ms";
+    std::string report;
+    std::uint64_t rate = 0;
+    std::uint64_t size = 64;
+    std::uint64_t bytes = 0;
+    std::uint32_t stream = 1;
+};
+
+std::string source(const Arguments& arguments) {
+    lab::SourceOptions options;
+    options.to = lab::Endpoint::parse(arguments.to);
+    if (!arguments.from.empty())
+        options.from = lab::Endpoint::parse(arguments.from);
+    options.rate = arguments.rate;
+    options.payload_size = arguments.size;
+    options.stream = arguments.stream;
+    if (!arguments.duration.empty())
+        options.duration = duration_of(arguments.duration);
+    return lab::run_source(options);
+}
+
+std::string sink(const Arguments& arguments) {
+    lab::SinkOptions options;
+    options.listen = lab::Endpoint::parse(arguments.listen);
+    options.stream = arguments.stream;
+    options.gap_threshold = duration_of(arguments.gap);
+    if (!arguments.report.empty())
+        options.report_every = duration_of(arguments.report);
+    return lab::run_sink(options);
+}
+
+std::string tcp_send(const Arguments& arguments) {
+    lab::SendOptions options;
+    options.to = lab::Endpoint::parse(arguments.to);
+    if (!arguments.from.empty())
+        options.from = lab::Endpoint::parse(arguments.from);
+    options.size = arguments.bytes;
+    options.rate = arguments.rate;
+    if (!arguments.duration.empty())
+        options.duration = duration_of(arguments.duration);
+    return lab::run_tcp_sender(options);
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+    CLI::App app("The lab's traffic: numbered UDP packets and checked TCP transfers.");
+    app.require_subcommand(1);
+    Arguments arguments;
+    auto* udp_source = app.add_subcommand("source", "send numbered UDP packets");
+    auto* udp_sink = app.add_subcommand("sink", "receive and judge them");
+    auto* sender = app.add_subcommand("tcp-send", "send a stream whose bytes can be checked");
+    auto* receiver = app.add_subcommand("tcp-receive", "check one such stream");
+    for (auto* role : {udp_source, sender}) {
+        role->add_option("--to", arguments.to, "ADDRESS:PORT, [IPV6]:PORT")->required();
+        role->add_option("--from", arguments.from, "ADDRESS:PORT to send from");
+        role->add_option("--duration", arguments.duration, "how long, such as 5s");
+    }
+    udp_source->add_option("--rate", arguments.rate, "packets a second")->required();
+    udp_source->add_option("--size", arguments.size, "bytes of payload, at least 24");
+    sender->add_option("--rate", arguments.rate, "bytes a second (default: no limit)");
+    sender->add_option("--bytes", arguments.bytes, "how much (default: until the end)");
+    for (auto* role : {udp_source, udp_sink})
+        role->add_option("--stream", arguments.stream, "number that tells streams apart");
+    for (auto* role : {udp_sink, receiver})
+        role->add_option("--listen", arguments.listen, "ADDRESS:PORT")->required();
+    udp_sink->add_option("--gap", arguments.gap, "silence that counts as a gap");
+    udp_sink->add_option("--report", arguments.report, "print interim lines this often");
+    CLI11_PARSE(app, count, values);
+    try {
+        lab::stop_on_signals();
+        const std::string result =
+            udp_source->parsed() ? source(arguments)
+            : udp_sink->parsed() ? sink(arguments)
+            : sender->parsed()   ? tcp_send(arguments)
+                                 : lab::run_tcp_receiver(lab::Endpoint::parse(arguments.listen));
+        fmt::print("{}\n", result);
+        return 0;
+    } catch (const std::exception& problem) {
+        fmt::print(stderr, "detour-traffic: {}\n", problem.what());
+        return 1;
+    }
+}
