@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Interned paths: a million routes lead to a few dozen distinct ways out, so a route holds a number
+// and the ways are counted. Numbers are reused only after the last holder let go.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "conf/types/ids.h"
+#include "dataplane/mirror/objects.h"
+
+namespace detour::mirror {
+
+using PathId = StrongId<struct PathTag, std::uint32_t>;
+
+class Paths {
+ public:
+    // The path's number, held once more.
+    PathId acquire(const Path& path);
+    void hold(PathId id) { ++slots_[id.value].holders; }
+    void release(PathId id);
+
+    [[nodiscard]] const Path& operator[](PathId id) const { return *slots_[id.value].path; }
+    // Numbers are below this.
+    [[nodiscard]] std::size_t limit() const { return slots_.size(); }
+    // Whether some route leads there now.
+    [[nodiscard]] bool is_held(PathId id) const { return slots_[id.value].holders != 0; }
+
+ private:
+    struct Slot {
+        const Path* path = nullptr;  // the key in index_
+        std::uint32_t holders = 0;
+    };
+    std::map<Path, PathId> index_;
+    std::vector<Slot> slots_;
+    std::vector<PathId> free_;
+};
+
+}  // namespace detour::mirror
