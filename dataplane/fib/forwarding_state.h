@@ -63,6 +63,8 @@ struct alignas(64) Adjacency {
     std::uint16_t group_size = 0;
     std::array<std::uint8_t, 6> reserved{};
     std::array<std::uint8_t, max_header_size> header{};
+
+    friend bool operator==(const Adjacency&, const Adjacency&) = default;
 };
 static_assert(sizeof(Adjacency) == 128);
 
@@ -72,6 +74,8 @@ struct Leaf {
     std::uint16_t adjacency = 0;
     std::uint16_t set =
         no_set;  // PrefixSetId of the prefix that was looked up, for the passive counters
+
+    friend bool operator==(const Leaf&, const Leaf&) = default;
 };
 
 // The compiled rules of one interface and family; a null table is a step that does not exist.
@@ -79,6 +83,8 @@ struct Program {
     std::shared_ptr<const Table> destination;
     std::shared_ptr<const Table> source;
     std::shared_ptr<const Table> fallback;
+
+    friend bool operator==(const Program&, const Program&) = default;  // the same tables
 };
 
 // An interface packets come in by: a port (its frames) or a tunnel (decapsulated packets).
@@ -88,6 +94,8 @@ struct Ingress {
     std::array<std::uint8_t, 6> mac{};  // ports: the twin's, which is the port's
     bool is_up = false;        // administratively up and with carrier, as the kernel sees it
     InterfaceIndex interface;  // the twin
+
+    friend bool operator==(const Ingress&, const Ingress&) = default;
 };
 
 // How to recognise a tunnel's packets and how to send into it.
@@ -97,6 +105,8 @@ struct Tunnel {
     std::optional<std::uint32_t> key;
     std::uint16_t adjacency =
         0;  // of packets that leave by it (drop tunnel_unresolved while it has no next hop)
+
+    friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
 
 struct ForwardingState {

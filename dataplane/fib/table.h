@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // Longest-prefix match from an address to a leaf index. Built by one thread, then only read by
-// many; a table is never changed after it was given to others.
+// many; a table is never changed after it was given to others (a copy is cheap for what it saves).
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,9 @@ class Table {
     // Prefixes of one family, each at most once, in any order; a leaf of no_leaf makes a hole.
     Table(Family family, std::span<const std::pair<Prefix, LeafIndex>> entries);
 
+    // Before the table is shared only: the leaf of one address, whose prefix has no longer ones.
+    void set_host(const Address& address, LeafIndex leaf);
+
     [[nodiscard]] Family family() const { return family_; }
     // Network-order octets of the address: 4 or 16.
     [[nodiscard]] LeafIndex lookup(const std::uint8_t* octets) const {
@@ -40,6 +43,8 @@ class Table {
 
  private:
     static constexpr std::uint32_t branch = 0x80000000;  // the rest is the offset of a block of 256
+
+    void insert(const Prefix& prefix, LeafIndex leaf);
 
     Family family_;
     std::vector<std::uint32_t> root_;

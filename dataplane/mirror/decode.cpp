@@ -181,6 +181,8 @@ Decoded decode_neighbour(const Message<ndmsg>& message) {
     const auto value = address(*family, message.attributes[NDA_DST]);
     if (!value)
         return error(message.head, "a neighbour without an address");
+    if (value->is_multicast())
+        return std::nullopt;  // made up by the kernel as it sends, silently
     NeighbourEvent event{message.change(RTM_DELNEIGH), {}, {}};
     event.key = {InterfaceIndex(static_cast<std::uint32_t>(message.header.ndm_ifindex)), *value};
     event.neighbour.state = message.header.ndm_state;

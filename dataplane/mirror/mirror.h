@@ -24,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conf/types/duration.h"
 #include "dataplane/fib/forwarding_state.h"
@@ -48,7 +49,8 @@ struct Status {
     std::uint64_t audit_differences = 0;  // what they found and put right
     Duration last_latency{};              // first message of the last batch read -> published
     Duration worst_latency{};
-    Duration last_sync_time{};  // of the last full dump
+    Duration last_sync_time{};      // of the last full dump
+    std::size_t pending_dumps = 0;  // running, waiting or due; 0: the copy is as good as it gets
     // Now in the copy.
     std::size_t links = 0;
     std::size_t addresses = 0;
@@ -92,6 +94,8 @@ class Mirror {
     // Names of the interfaces and prefix sets belong to the engine; this is what the kernel calls
     // the device, for texts.
     [[nodiscard]] std::string device_name(InterfaceIndex interface) const;
+    // The whole copy, one line an object, in a fixed order; long. For comparing two mirrors.
+    [[nodiscard]] std::vector<std::string> description() const;
 
  private:
     struct Implementation;

@@ -16,7 +16,7 @@ PathId Paths::acquire(const Path& path) {
             at->second = free_.back();
             free_.pop_back();
         }
-        slots_[at->second.value] = {&at->first, 0};
+        slots_[at->second.value] = {&at->first, 0, ++last_serial_};
     }
     ++slots_[at->second.value].holders;
     return at->second;

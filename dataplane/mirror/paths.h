@@ -26,6 +26,8 @@ class Paths {
     [[nodiscard]] const Path& operator[](PathId id) const { return *slots_[id.value].path; }
     // Numbers are below this.
     [[nodiscard]] std::size_t limit() const { return slots_.size(); }
+    // Different for every path that ever had the number.
+    [[nodiscard]] std::uint64_t serial(PathId id) const { return slots_[id.value].serial; }
     // Whether some route leads there now.
     [[nodiscard]] bool is_held(PathId id) const { return slots_[id.value].holders != 0; }
 
@@ -33,10 +35,12 @@ class Paths {
     struct Slot {
         const Path* path = nullptr;  // the key in index_
         std::uint32_t holders = 0;
+        std::uint64_t serial = 0;
     };
     std::map<Path, PathId> index_;
     std::vector<Slot> slots_;
     std::vector<PathId> free_;
+    std::uint64_t last_serial_ = 0;
 };
 
 }  // namespace detour::mirror
