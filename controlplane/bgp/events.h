@@ -97,7 +97,8 @@ struct Send {
     // Progress must be reported when the peer's TCP has acknowledged `end`; else only `written`.
     bool wants_acknowledgement = false;
 };
-// Write what was sent before, then close. Nothing about this connection comes after.
+// Write what was sent before, then close; of a Connect that has not come about: give it up. Nothing
+// about this connection comes after, and nothing is to be reported about it.
 struct Close {
     ConnectionId connection;
 };
@@ -131,10 +132,13 @@ struct AnnouncementProgress {
     std::vector<Prefix> announced;
     std::vector<Prefix> withdrawn;
 };
-// A wish for a prefix that the configuration does not declare: not announced, ever.
+// A wish that will not be granted: the configuration does not declare the prefix, the session has
+// no next hop of its family configured, or its attributes do not fit a message. Not announced,
+// ever.
 struct AnnouncementRefused {
     PeerId peer;
     Prefix prefix;
+    std::string reason;
 };
 // Worth a line in a log; the rate is limited by who writes it.
 struct Remark {

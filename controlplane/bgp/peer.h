@@ -96,7 +96,6 @@ enum class DownReason : std::uint8_t {
     protocol_error,         // it sent what we cannot accept; the notification says what
     notification_received,  // it said why: the notification
     peer_shut_down,         // it was shut down by its operator: we listen, and do not call
-    collision,              // the other of two connections was kept (RFC 4271 6.8)
 };
 
 struct SessionError {

@@ -36,6 +36,7 @@
 namespace detour::bgp {
 
 class Session;
+struct LocalEnd;
 
 // A number in [0, 1) for every call; timers are shortened by up to a quarter with it (RFC 4271 10).
 using JitterSource = std::function<double()>;
@@ -74,7 +75,7 @@ class Speaker {
     Session* owner_of(ConnectionId connection);
     Session* caller(const Accepted& call);
 
-    std::unique_ptr<JitterSource> jitter_;  // sessions refer to it
+    std::unique_ptr<LocalEnd> local_;  // sessions refer to it
     std::map<PeerId, std::unique_ptr<Session>> sessions_;
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// AS_PATH as a value (RFC 4271 4.3 b, 5.1.2; confederation segments of RFC 5065): segments in the
-// order of the wire, every number in four octets whatever the session speaks (RFC 6793).
+// AS_PATH as a value (RFC 4271 4.3 b, 5.1.2): segments in the order of the wire, none empty, every
+// number in four octets whatever the session speaks (RFC 6793). We are in no confederation, where
+// its segments (RFC 5065) are malformed.
 #pragma once
 
 #include <compare>
@@ -20,7 +21,7 @@ namespace detour::bgp {
 inline constexpr AsNumber as_trans{23456};
 
 struct AsSegment {
-    enum class Kind : std::uint8_t { set = 1, sequence = 2, confed_sequence = 3, confed_set = 4 };
+    enum class Kind : std::uint8_t { set = 1, sequence = 2 };
 
     Kind kind = Kind::sequence;
     std::vector<AsNumber> numbers;
@@ -34,14 +35,14 @@ struct AsPath {
     // `asn` repeated `count` times, as one sequence; empty for 0.
     [[nodiscard]] static AsPath repeated(AsNumber asn, std::size_t count);
 
-    // What best-path selection counts (RFC 4271 9.1.2.2 a): a set is one, confederations nothing.
+    // What best-path selection counts (RFC 4271 9.1.2.2 a): a set is one.
     [[nodiscard]] std::size_t length() const;
     [[nodiscard]] bool contains(AsNumber asn) const;
     // The neighbour that sent it: the first number of a leading sequence.
     [[nodiscard]] std::optional<AsNumber> first() const;
     // Who originated it: the last number of a closing sequence.
     [[nodiscard]] std::optional<AsNumber> origin() const;
-    // "64496 64501 {64502 64503}"; confederation segments in ( ) and [ ].
+    // "64496 64501 {64502 64503}"
     [[nodiscard]] std::string to_string() const;
 
     friend auto operator<=>(const AsPath&, const AsPath&) = default;

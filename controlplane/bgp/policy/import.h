@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// May we believe it? Decoding has said that a route can be read; these are the questions of RFC
+// 4271 6.3 and 9.1.2 that every route of a peer must answer before anybody sees it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "conf/types/address.h"
+#include "conf/types/ids.h"
+#include "conf/types/prefix.h"
+#include "controlplane/bgp/wire/attribute_table.h"
+#include "controlplane/bgp/wire/path_attributes.h"
+
+namespace detour::bgp {
+
+enum class Refusal : std::uint8_t {
+    none,
+    as_loop,           // our own AS in the path (RFC 4271 9.1.2)
+    foreign_first_as,  // the path does not start with the peer's AS (RFC 4271 6.3)
+    empty_path,        // from another AS, yet no AS in the path
+    bad_next_hop,      // no unicast address of a host (RFC 4271 6.3)
+    own_next_hop,      // one of our own addresses (RFC 4271 5.1.3)
+    bad_prefix,        // multicast, loopback, link-local: nothing that can be reached
+};
+
+struct ImportContext {
+    AsNumber own_asn;
+    AsNumber peer_asn;
+    std::span<const Address> own_addresses;
+
+    [[nodiscard]] PeerScope scope() const {
+        return own_asn == peer_asn ? PeerScope::internal : PeerScope::external;
+    }
+};
+
+// Of the attributes, which all prefixes of an UPDATE share.
+[[nodiscard]] Refusal judge_attributes(const PathAttributes& attributes,
+                                       const ImportContext& context);
+// Of the prefix alone.
+[[nodiscard]] Refusal judge_prefix(const Prefix& prefix);
+
+// "our own AS in the path"; empty for none.
+[[nodiscard]] std::string_view to_string(Refusal refusal);
+
+}  // namespace detour::bgp

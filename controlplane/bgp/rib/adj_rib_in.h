@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// What one peer told us and did not take back (RFC 4271 3.2): at most `max_prefixes` routes of a
+// family. Routes that the import rules refuse are kept with the reason, so that the operator can
+// ask; others never see them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "conf/types/prefix.h"
+#include "controlplane/bgp/policy/import.h"
+#include "controlplane/bgp/wire/path_attributes.h"
+
+namespace detour::bgp {
+
+class AdjRibIn {
+ public:
+    struct Route {
+        std::shared_ptr<const PathAttributes> attributes;
+        Refusal refusal = Refusal::none;
+    };
+    // What a change means to those who see accepted routes only.
+    enum class Effect : std::uint8_t { nothing, learned, withdrawn };
+
+    // A route of the peer, new or instead of the one before.
+    Effect replace(const Prefix& prefix, Route route);
+    Effect withdraw(const Prefix& prefix);
+    // Forgets everything; the prefixes that were accepted, in order.
+    std::vector<Prefix> clear();
+
+    [[nodiscard]] std::size_t route_count(Family family) const { return counts_[index(family)]; }
+    [[nodiscard]] std::size_t accepted_count(Family family) const {
+        return accepted_[index(family)];
+    }
+    [[nodiscard]] const std::unordered_map<Prefix, Route>& routes() const { return routes_; }
+
+ private:
+    static constexpr std::size_t index(Family family) { return static_cast<std::size_t>(family); }
+
+    std::unordered_map<Prefix, Route> routes_;
+    std::array<std::size_t, 2> counts_{};
+    std::array<std::size_t, 2> accepted_{};
+};
+
+}  // namespace detour::bgp

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Everything about one peer: its connections (usually one; two while both sides call at once, RFC
+// 4271 6.8), what it told us, and what it should have from us. Called by the speaker alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controlplane/bgp/events.h"
+#include "controlplane/bgp/rib/adj_rib_in.h"
+#include "controlplane/bgp/rib/adj_rib_out.h"
+#include "controlplane/bgp/session/link.h"
+#include "controlplane/bgp/speaker.h"
+#include "controlplane/bgp/wire/update.h"
+
+namespace detour::bgp {
+
+// What all sessions of a speaker share.
+struct LocalEnd {
+    AsNumber asn;
+    Address router_id;
+    std::set<Prefix> declared;
+    JitterSource jitter;
+    std::uint64_t next_connection = 1;
+};
+
+// The time of an event and where its consequences go.
+struct Turn {
+    Instant now;
+    Outputs& out;
+};
+
+class Session {
+ public:
+    // `local` must outlive the session.
+    Session(LocalEnd& local, PeerConfig config, Instant now);
+
+    // Listens and starts.
+    void begin(Turn turn);
+    // A new configuration; `before` is what the local end was until now.
+    void reconfigure(Turn turn, PeerConfig config, const LocalEnd& before);
+    // The peer is not configured any more; the session object is not used after that.
+    void deconfigure(Turn turn);
+
+    void tick(Turn turn);
+    void start(Turn turn);
+    void stop(Turn turn, const std::string& communication);
+    void connected(Turn turn, ConnectionId connection);
+    void connect_failed(Turn turn, const ConnectFailed& failure);
+    void accepted(Turn turn, ConnectionId connection);
+    void received(Turn turn, const Received& received);
+    void progressed(Turn turn, const StreamProgress& progress);
+    void closed(Turn turn, const Closed& closed);
+    void announce(Turn turn, const AnnouncementSet& set);
+    void request_refresh(Turn turn, Family family);
+
+    [[nodiscard]] bool owns(ConnectionId connection) const;
+    [[nodiscard]] const PeerConfig& config() const { return config_; }
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    [[nodiscard]] PeerView view() const;
+    [[nodiscard]] std::vector<AnnouncementView> announcements() const { return out_.view(); }
+    [[nodiscard]] std::vector<RouteView> routes() const;
+
+ private:
+    // --- the connections (session.cpp)
+    [[nodiscard]] std::unique_ptr<Link> new_link() const;
+    [[nodiscard]] Link* find(ConnectionId connection) const;
+    [[nodiscard]] Link* other(const Link& link) const;
+    [[nodiscard]] State state() const;
+    void set_opening(Opening opening);
+    void apply(Turn turn, Link& link, const FsmInput& input,
+               std::optional<SessionError> cause = {});
+    void perform(Turn turn, Link& link, FsmAction action, std::optional<SessionError>& cause);
+    void run_timers(Turn turn, Link& link);
+    void come_up(Turn turn, Link& link);
+    void go_down(Turn turn);
+    void stop_all(Turn turn, const Notification& notification, const SessionError& cause);
+    // After every event: drops what lost, sends, and tells of a new state.
+    void settle(Turn turn);
+    void pump(Turn turn);
+    void flush(Turn turn, Link& link);
+    void declare();
+
+    // --- the messages (session_messages.cpp)
+    void take_frame(Turn turn, Link& link, const Frame& frame);
+    void take_open(Turn turn, Link& link, std::span<const std::uint8_t> body);
+    [[nodiscard]] bool survives_collision(Turn turn, Link& link);
+    void take_update(Turn turn, Link& link, std::span<const std::uint8_t> body);
+    void take_faults(Turn turn, const Update& update);
+    void take_withdrawn(Turn turn, const Update& update);
+    [[nodiscard]] bool take_reachable(Turn turn, const ReachableRoutes& routes);
+    void take_notification(Turn turn, Link& link, std::span<const std::uint8_t> body);
+    void take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> body);
+    void exceed_prefixes(Turn turn, Link& link, Family family);
+    void fail(Turn turn, Link& link, Event event, const Notification& notification);
+    void remark(Turn turn, Remark::Level level, std::string text) const;
+    [[nodiscard]] PeerScope scope() const;
+    [[nodiscard]] std::vector<Address> own_addresses() const;
+
+    LocalEnd& local_;
+    PeerConfig config_;
+    Opening opening_;                // what the next start does
+    std::unique_ptr<Link> primary_;  // always there
+    std::unique_ptr<Link> rival_;    // a second connection, until one of both is chosen
+    AdjRibIn in_;
+    AdjRibOut out_;
+    std::array<bool, 2> owes_end_of_rib_{};  // by Family
+    bool is_stopped_ = false;
+
+    State reported_state_ = State::idle;
+    Instant state_since_;
+    std::optional<SessionError> ending_;  // not yet reported
+    std::optional<SessionError> last_error_;
+    Instant last_error_at_;
+    Counters in_counters_;
+    Counters out_counters_;
+    std::uint64_t established_count_ = 0;
+    std::uint64_t treated_as_withdraw_ = 0;
+    std::uint64_t discarded_attributes_ = 0;
+};
+
+}  // namespace detour::bgp

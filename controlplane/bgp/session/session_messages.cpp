@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The session's ear: bytes to messages to events of the state machine.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "controlplane/bgp/session/session.h"
+
+namespace detour::bgp {
+
+namespace {
+
+SessionError received_error(DownReason reason, Notification notification) {
+    std::string text = "received " + to_string(notification);
+    return {reason, std::move(notification), std::move(text)};
+}
+
+SessionError unexpected(std::string text) {
+    return {DownReason::protocol_error, std::nullopt, std::move(text)};
+}
+
+bool has_stream(State state) {
+    return state == State::open_sent || state == State::open_confirm || state == State::established;
+}
+
+}  // namespace
+
+void Session::received(Turn turn, const Received& received) {
+    Link* link = find(received.connection);
+    if (!link || !has_stream(link->fsm.state()))
+        return;
+    in_counters_.bytes += received.bytes.size();
+    link->framer.feed(received.bytes);
+    // A message may end this connection or the other: look again each time.
+    while (link && has_stream(link->fsm.state())) {
+        auto frame = link->framer.next();
+        if (!frame)
+            fail(turn, *link, Event::header_error, frame.error());
+        else if (!*frame)
+            break;
+        else
+            take_frame(turn, *link, **frame);
+        settle(turn);
+        link = find(received.connection);
+    }
+    settle(turn);
+}
+
+void Session::take_frame(Turn turn, Link& link, const Frame& frame) {
+    switch (frame.type) {
+        case MessageType::open:
+            ++in_counters_.opens;
+            return take_open(turn, link, frame.body);
+        case MessageType::update:
+            ++in_counters_.updates;
+            return take_update(turn, link, frame.body);
+        case MessageType::notification:
+            ++in_counters_.notifications;
+            return take_notification(turn, link, frame.body);
+        case MessageType::keepalive:
+            ++in_counters_.keepalives;
+            return apply(turn, link, {Event::keepalive_received},
+                         unexpected("KEEPALIVE before OPEN"));
+        case MessageType::route_refresh:
+            ++in_counters_.refreshes;
+            return take_refresh(turn, link, frame.body);
+    }
+}
+
+void Session::take_open(Turn turn, Link& link, std::span<const std::uint8_t> body) {
+    if (link.fsm.state() != State::open_sent)
+        return apply(turn, link, {Event::open_received}, unexpected("a second OPEN"));
+    auto open = decode_open(body);
+    if (!open)
+        return fail(turn, link, Event::open_error, open.error());
+    auto negotiated = judge(our_open(local_.asn, local_.router_id, config_), *open, config_.asn);
+    if (!negotiated)
+        return fail(turn, link, Event::open_error, negotiated.error());
+    link.their_open = std::move(*open);
+    link.negotiated = *negotiated;
+    if (!survives_collision(turn, link))
+        return;
+    FsmInput input{Event::open_received};
+    input.hold = link.negotiated.hold;
+    apply(turn, link, input);
+}
+
+// RFC 4271 6.8, on a connection that has just brought a valid OPEN; RFC 6286 2.3 for equal
+// identifiers.
+bool Session::survives_collision(Turn turn, Link& link) {
+    Link* rival = other(link);
+    if (!rival || !has_stream(rival->fsm.state()))
+        return true;
+    const auto ours = std::pair(local_.router_id, local_.asn);
+    const auto theirs = std::pair(link.their_open->router_id, link.their_open->asn());
+    // "the local system closes the BGP connection that already exists ... and accepts the BGP
+    // connection initiated by the remote system" if its identifier is the lower, the other way
+    // round if not.
+    const auto kept = ours < theirs ? ConnectionId::Origin::accepted : ConnectionId::Origin::opened;
+    const bool is_decided = link.connection()->origin != rival->connection()->origin &&
+                            rival->fsm.state() != State::established;
+    const bool survives = is_decided ? link.connection()->origin == kept : &link == primary_.get();
+    apply(turn, survives ? *rival : link, {Event::open_collision_dump});
+    return survives;
+}
+
+void Session::take_update(Turn turn, Link& link, std::span<const std::uint8_t> body) {
+    if (link.fsm.state() != State::established)
+        return apply(turn, link, {Event::update_received},
+                     unexpected("UPDATE before the session was established"));
+    auto update = decode_update(body, link.negotiated, scope());
+    if (!update)
+        return fail(turn, link, Event::update_error, update.error());
+    apply(turn, link, {Event::update_received});
+    take_faults(turn, *update);
+    take_withdrawn(turn, *update);
+    for (const ReachableRoutes& routes : update->reachable)
+        if (!take_reachable(turn, routes))
+            return exceed_prefixes(turn, link, routes.family);
+    if (update->end_of_rib)
+        turn.out.emplace_back(EndOfRib{config_.id, *update->end_of_rib});
+}
+
+void Session::take_faults(Turn turn, const Update& update) {
+    treated_as_withdraw_ += update.is_treated_as_withdraw() ? 1U : 0U;
+    if (update.faults.empty())
+        return;
+    const AttributeFault* worst = &update.faults.front();
+    for (const AttributeFault& fault : update.faults) {
+        discarded_attributes_ += fault.action == ErrorAction::discard ? 1U : 0U;
+        if (fault.action > worst->action)
+            worst = &fault;
+    }
+    // One line an UPDATE, whatever a peer makes of it.
+    remark(turn, Remark::Level::warning,
+           fmt::format("UPDATE with {} attribute faults: {}: {} (RFC 7606)", update.faults.size(),
+                       worst->text, to_string(worst->action)));
+}
+
+void Session::take_withdrawn(Turn turn, const Update& update) {
+    std::vector<Prefix> gone;
+    for (const auto& prefixes : update.withdrawn)
+        for (const Prefix& prefix : prefixes)
+            if (in_.withdraw(prefix) == AdjRibIn::Effect::withdrawn)
+                gone.push_back(prefix);
+    if (!gone.empty())
+        turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(gone)});
+}
+
+// False when there are more than we allow; what was learned until then was told.
+bool Session::take_reachable(Turn turn, const ReachableRoutes& routes) {
+    const std::vector<Address> own = own_addresses();
+    const Refusal common = judge_attributes(*routes.attributes, {local_.asn, config_.asn, own});
+    std::vector<Prefix> learned;
+    std::vector<Prefix> gone;
+    for (const Prefix& prefix : routes.prefixes) {
+        const Refusal refusal = common == Refusal::none ? judge_prefix(prefix) : common;
+        switch (in_.replace(prefix, {routes.attributes, refusal})) {
+            case AdjRibIn::Effect::learned:
+                learned.push_back(prefix);
+                break;
+            case AdjRibIn::Effect::withdrawn:
+                gone.push_back(prefix);
+                break;
+            case AdjRibIn::Effect::nothing:
+                break;
+        }
+        if (in_.route_count(routes.family) > config_.max_prefixes)
+            break;
+    }
+    if (!learned.empty())
+        turn.out.emplace_back(RoutesLearned{config_.id, routes.attributes, std::move(learned)});
+    if (!gone.empty())
+        turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(gone)});
+    return in_.route_count(routes.family) <= config_.max_prefixes;
+}
+
+void Session::exceed_prefixes(Turn turn, Link& link, Family family) {
+    // RFC 4486 4: "the message MAY include ... Address Family information and the upper bound".
+    Bytes data;
+    ByteWriter writer(data);
+    writer.u16(afi_of(family));
+    writer.u8(safi_unicast);
+    writer.u32(config_.max_prefixes);
+    FsmInput input{Event::automatic_stop};
+    input.notification = Notification(CeaseReason::max_prefixes, std::move(data));
+    input.idle_hold = config_.timers.max_prefix_restart;
+    apply(turn, link, input,
+          SessionError{
+              DownReason::max_prefixes, std::nullopt,
+              fmt::format("more than {} {} prefixes", config_.max_prefixes, to_string(family))});
+}
+
+void Session::take_notification(Turn turn, Link& link, std::span<const std::uint8_t> body) {
+    Notification notification = decode_notification(body);
+    const bool is_version =
+        notification == Notification(OpenError::unsupported_version, notification.data);
+    const bool is_shutdown = notification.is(CeaseReason::administrative_shutdown);
+    // A peer whose operator wants no session is not called again; it may call.
+    if (is_shutdown)
+        set_opening(Opening::passive);
+    apply(
+        turn, link, {is_version ? Event::notification_version_error : Event::notification_received},
+        received_error(is_shutdown ? DownReason::peer_shut_down : DownReason::notification_received,
+                       std::move(notification)));
+}
+
+void Session::take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> body) {
+    if (link.fsm.state() != State::established)
+        return apply(turn, link, {Event::update_received},
+                     unexpected("ROUTE-REFRESH before the session"));
+    const auto family = decode_route_refresh(body);
+    if (!family)
+        return fail(turn, link, Event::update_error, family.error());
+    // RFC 2918 4: of a family that was not agreed on: "the receiver SHOULD ignore such a message".
+    apply(turn, link, {Event::update_received});
+    if (*family && link.negotiated.carries(**family))
+        out_.resend(**family);
+}
+
+void Session::fail(Turn turn, Link& link, Event event, const Notification& notification) {
+    FsmInput input{event};
+    input.notification = notification;
+    apply(turn, link, input, unexpected("sent " + to_string(notification)));
+}
+
+void Session::remark(Turn turn, Remark::Level level, std::string text) const {
+    turn.out.emplace_back(Remark{config_.id, level, std::move(text)});
+}
+
+PeerScope Session::scope() const {
+    return config_.asn == local_.asn ? PeerScope::internal : PeerScope::external;
+}
+
+std::vector<Address> Session::own_addresses() const {
+    std::vector<Address> addresses{config_.transport.local};
+    for (const auto& next_hop : config_.next_hops)
+        if (next_hop)
+            addresses.push_back(*next_hop);
+    return addresses;
+}
+
+}  // namespace detour::bgp

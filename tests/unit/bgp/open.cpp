@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "controlplane/bgp/wire/open.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/bgp/wire.h"
+
+using namespace detour::bgp;
+using namespace detour::bgp::test;
+using detour::AsNumber;
+using detour::Bytes;
+using detour::Family;
+
+namespace {
+
+PeerConfig dual_stack_peer() {
+    PeerConfig peer;
+    peer.next_hops = {address("192.0.2.2"), address("2001:db8::2")};
+    return peer;
+}
+
+Open local_open(PeerConfig peer = dual_stack_peer()) {
+    return our_open(AsNumber(64500), address("192.0.2.2"), peer);
+}
+
+Open remote_open() {
+    Open open = our_open(AsNumber(64496), address("192.0.2.1"), dual_stack_peer());
+    open.hold_seconds = 30;
+    return open;
+}
+
+// Version 4, AS 64496, hold 90, identifier 192.0.2.1, then the optional parameters as given.
+Bytes open_body(const Bytes& tail) {
+    return concatenated({{4, 0xfb, 0xf0, 0, 90, 192, 0, 2, 1}, tail});
+}
+
+}  // namespace
+
+TEST_CASE("RFC 4271 4.2, RFC 5492 4: OPEN and its capabilities survive the wire") {
+    Open open = remote_open();
+    open.capabilities.graceful = GracefulRestart{true, std::chrono::seconds(120), {Family::ipv6}};
+    const Bytes bytes = encode(open);
+    CHECK(decode_open(body_of(bytes)) == open);
+
+    Open bare;
+    bare.my_as = 64496;
+    bare.router_id = address("192.0.2.1");
+    const Bytes small = encode(bare);
+    CHECK(small.size() == 29);
+    CHECK(decode_open(body_of(small)) == bare);
+}
+
+TEST_CASE("RFC 6793 9: an AS of four octets is AS_TRANS in the old field") {
+    const Open open = our_open(AsNumber(4200000001), address("192.0.2.2"), dual_stack_peer());
+    CHECK(open.my_as == 23456);
+    const Bytes bytes = encode(open);
+    CHECK(decode_open(body_of(bytes))->asn() == AsNumber(4200000001));
+}
+
+TEST_CASE("RFC 4271 6.2: an OPEN that cannot be read") {
+    struct Row {
+        const char* what;
+        Bytes body;
+        Notification error;
+    };
+    Bytes version_3 = open_body({0});
+    version_3[0] = 3;
+    const std::vector<Row> rows{
+        {"version 3", version_3, Notification(OpenError::unsupported_version, {0, 4})},
+        {"parameters longer than the message", open_body({9, 2, 0}),
+         Notification(OpenError::unspecific)},
+        {"bytes after the parameters", open_body({0, 1}), Notification(OpenError::unspecific)},
+        {"a parameter over the end", open_body({2, 2, 5}), Notification(OpenError::unspecific)},
+        {"authentication (type 1)", open_body({3, 1, 1, 0}),
+         Notification(OpenError::unsupported_parameter)},
+        {"a capability over the end of its parameter", open_body({4, 2, 2, 65, 4}),
+         Notification(OpenError::unspecific)},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        const auto open = decode_open(row.body);
+        REQUIRE_FALSE(open.has_value());
+        CHECK(open.error() == row.error);
+    }
+}
+
+TEST_CASE(
+    "RFC 5492 4: unknown capabilities are remembered and ignored, several parameters are one") {
+    const auto open = decode_open(open_body({12, 2, 4, 73, 2, 'h', 'i', 2, 4, 2, 0, 73, 0}));
+    REQUIRE(open.has_value());
+    CHECK(open->capabilities.has_route_refresh);
+    CHECK(open->capabilities.unknown == std::vector<std::uint8_t>{73});
+}
+
+TEST_CASE("RFC 9072 2: extended optional parameters are read") {
+    // 255 where the length was, 255 as the first type, two octets of length, then long parameters.
+    const auto open = decode_open(open_body({255, 255, 0, 5, 2, 0, 2, 2, 0}));
+    REQUIRE(open.has_value());
+    CHECK(open->capabilities.has_route_refresh);
+    // "the value of the Non-Ext OP Len. field ... MUST be ignored" once the type says so.
+    CHECK(decode_open(open_body({4, 255, 0, 5, 2, 0, 2, 2, 0})).has_value());
+}
+
+TEST_CASE("RFC 4271 6.2: an OPEN that can be read and is not acceptable") {
+    struct Row {
+        const char* what;
+        void (*spoil)(Open&);
+        Notification error;
+    };
+    const std::vector<Row> rows{
+        {"another AS than configured",
+         [](Open& open) { open.capabilities.four_octet_as = AsNumber(64999); },
+         Notification(OpenError::bad_peer_as)},
+        {"RFC 6793: AS_TRANS and no capability",
+         [](Open& open) {
+             open.my_as = 23456;
+             open.capabilities.four_octet_as.reset();
+         },
+         Notification(OpenError::bad_peer_as)},
+        {"RFC 6286 2.2: identifier zero", [](Open& open) { open.router_id = {}; },
+         Notification(OpenError::bad_identifier)},
+        {"hold time 1", [](Open& open) { open.hold_seconds = 1; },
+         Notification(OpenError::unacceptable_hold_time)},
+        {"hold time 2", [](Open& open) { open.hold_seconds = 2; },
+         Notification(OpenError::unacceptable_hold_time)},
+        {"RFC 5492 5: no family in common, and which we want",
+         [](Open& open) { open.capabilities.families = {}; },
+         Notification(OpenError::unsupported_capability, {1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1})},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        Open theirs = remote_open();
+        row.spoil(theirs);
+        const auto agreed = judge(local_open(), theirs, AsNumber(64496));
+        REQUIRE_FALSE(agreed.has_value());
+        CHECK(agreed.error() == row.error);
+    }
+}
+
+TEST_CASE("RFC 6286 2.2: the same identifier from another AS is acceptable, from ours it is not") {
+    Open theirs = remote_open();
+    theirs.router_id = address("192.0.2.2");
+    CHECK(judge(local_open(), theirs, AsNumber(64496)).has_value());
+    theirs.my_as = 64500;
+    theirs.capabilities.four_octet_as = AsNumber(64500);
+    CHECK(judge(local_open(), theirs, AsNumber(64500)).error() ==
+          Notification(OpenError::bad_identifier));
+}
+
+TEST_CASE("RFC 4271 4.2: the smaller hold time is agreed on, and zero is possible") {
+    Open theirs = remote_open();
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->hold == std::chrono::seconds(30));
+    theirs.hold_seconds = 240;
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->hold == std::chrono::seconds(90));
+    theirs.hold_seconds = 0;
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->hold == detour::Duration::zero());
+}
+
+TEST_CASE("RFC 4760 8: a family is spoken when both say so; without the capability it is IPv4") {
+    Open theirs = remote_open();
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->families == std::array{true, true});
+    theirs.capabilities.families = {false, true};
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->families == std::array{false, true});
+    theirs.capabilities.has_multiprotocol = false;
+    CHECK(judge(local_open(), theirs, AsNumber(64496))->families == std::array{true, false});
+
+    PeerConfig only_ipv6;
+    only_ipv6.next_hops[1] = address("2001:db8::2");
+    CHECK(judge(local_open(only_ipv6), remote_open(), AsNumber(64496))->families ==
+          std::array{false, true});
+}
+
+TEST_CASE("RFC 4724 3: the restart time of a peer is read") {
+    Open open = remote_open();
+    open.capabilities.graceful = GracefulRestart{false, std::chrono::seconds(4095), {}};
+    const Bytes bytes = encode(open);
+    CHECK(decode_open(body_of(bytes))->capabilities.graceful->time == std::chrono::seconds(4095));
+}
