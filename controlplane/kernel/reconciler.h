@@ -65,6 +65,10 @@ class Reconciler {
     // configure() may be called afterwards.
     [[nodiscard]] Outputs remove_all(Instant now);
 
+    // Nothing is under way: the kernel is as it should be, or waits for a link.
+    [[nodiscard]] bool is_settled() const {
+        return has_picture_ && queue_.empty() && !dump_.is_running() && !retry_due_ && !repair_due_;
+    }
     [[nodiscard]] const Counters& counters() const { return counters_; }
     // The kernel as we see it; empty before the first dump is complete.
     [[nodiscard]] const plan::Actual& actual() const { return actual_; }

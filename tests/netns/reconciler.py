@@ -1,0 +1,595 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The detour authors
+"""The shipping reconciler against a real kernel, with the null-route story's configuration.
+
+      world namespace                       box namespace
+    +-----------------+ p-wan0      wan0 +----------------------+
+    | provider's end  +------------------+  uplink "provider"   |
+    |                 | p-xcon0    xcon0 |                      |
+    | partner's end   +------------------+  port of the tunnel  |
+    |                 | p-partner        |                      |
+    | tunnel's end    +----------partner-+  uplink "partner"    |
+    |                 | p-lan0      lan0 |                      |
+    | customer        +------------------+  LAN                 |
+    +-----------------+                  +----------------------+
+
+veth pairs stand for the twins and for the TUN: the kernel treats their carrier alike.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+ROOT = os.environ.get("DETOUR_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from lab import cases  # noqa: E402  (the path comes first)
+
+DRIVER = os.path.join(os.environ.get("DETOUR_BUILD") or os.path.join(ROOT, "build"), "tests/netns/reconciler_driver")
+DEVICES = ("wan0", "xcon0", "lan0", "partner")
+U0, U1, MAIL, WEB, IN = "1430000", "1430001", "1500000", "1500001", "1420000"
+PLAIN, GROUP = 0x0F000000, 0x0F100000
+
+RULES4 = """\
+0: from all lookup local
+100: from all iif partner lookup 1420000 proto 142
+100: from all iif wan0 lookup 1420000 proto 142
+100: from all iif xcon0 lookup 1420000 proto 142
+200: from all lookup main suppress_prefixlength 0 suppress_ifgroup 196 proto 142
+300: from all oif partner lookup 1430001 proto 142
+300: from all oif wan0 lookup 1430000 proto 142
+400: from 198.51.100.0/24 lookup 1500000 proto 142
+400: from 203.0.113.0/24 lookup 1500001 proto 142
+450: from all iif lan0 prohibit proto 142
+460: from all lookup main suppress_prefixlength 0 proto 142
+500: from all lookup 1420001 proto 142
+32766: from all lookup main
+32767: from all lookup default"""
+RULES6 = "\n".join(line for line in RULES4.replace("203.0.113.0/24", "2001:db8:77::/48").splitlines()
+                   if "198.51" not in line and "32767" not in line)
+ROUTES4 = """\
+default nhid 251658240 table 1430000 metric 142
+192.0.2.0/30 dev wan0 table 1430000 scope link metric 142
+default nhid 251658242 table 1430001 metric 142
+10.255.0.0/31 dev partner table 1430001 scope link metric 142
+blackhole default table 1420000 metric 4278198272
+198.51.100.0/24 via 10.1.0.2 dev lan0 table 1420000 metric 142
+203.0.113.0/24 via 10.1.0.2 dev lan0 table 1420000 metric 142
+default nhid 252706816 table 1500000 metric 142
+unreachable default table 1500000 metric 4278198272
+default nhid 252706818 table 1500001 metric 142
+unreachable default table 1500001 metric 4278198272
+default nhid 251658240 metric 14200
+default nhid 251658242 metric 14201
+198.51.100.0/24 via 10.1.0.2 dev lan0 metric 142
+203.0.113.0/24 via 10.1.0.2 dev lan0 metric 142"""
+ROUTES6 = """\
+default nhid 251658241 table 1430000 metric 142 pref medium
+2001:db8:1::/64 dev wan0 table 1430000 metric 142 pref medium
+fe80::/64 dev wan0 table 1430000 metric 142 pref medium
+default nhid 251658243 table 1430001 metric 142 pref medium
+2001:db8:ff::/127 dev partner table 1430001 metric 142 pref medium
+fe80::/64 dev partner table 1430001 metric 142 pref medium
+blackhole default dev lo table 1420000 metric 4278198272 pref medium
+2001:db8:77::/48 via 2001:db8:10::2 dev lan0 table 1420000 metric 142 pref medium
+default nhid 252706819 table 1500001 metric 142 pref medium
+unreachable default dev lo table 1500001 metric 4278198272 pref medium
+default nhid 251658241 metric 14200 pref medium
+default nhid 251658243 metric 14201 pref medium
+2001:db8:77::/48 via 2001:db8:10::2 dev lan0 metric 142 pref medium"""
+NEXTHOPS = """\
+id 251658240 via 192.0.2.1 dev wan0 proto 142
+id 251658241 via 2001:db8:1::1 dev wan0 proto 142
+id 251658242 dev partner proto 142
+id 251658243 dev partner proto 142
+id 252706816 group 251658240 proto 142
+id 252706818 group 251658240 proto 142
+id 252706819 group 251658241 proto 142"""
+
+
+def words(text: str) -> list:
+    """The lines, each with single blanks, sorted: what `ip` prints, without its layout."""
+    lines = (re.sub(r"\s+", " ", line.replace("[detached] ", "")).strip() for line in text.splitlines())
+    return sorted(line for line in lines if line)
+
+
+class Driver:
+    """A running reconciler_driver; what it says is collected line by line."""
+
+    def __init__(self, *options: str, prefix=("ip", "netns", "exec", "box")):
+        self.process = subprocess.Popen([*prefix, DRIVER, *options], stdin=subprocess.PIPE, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.lines, self.changed, self.mark = [], threading.Condition(), 0
+        threading.Thread(target=self.collect, daemon=True).start()
+
+    def collect(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.lines.append(line.rstrip())
+                self.changed.notify_all()
+
+    def say(self, *commands: str):
+        self.mark = len(self.lines)
+        self.process.stdin.write("".join(command + "\n" for command in commands))
+        self.process.stdin.flush()
+
+    def expect(self, pattern: str, timeout: float = 10.0) -> str:
+        """The next line that matches, after the one found last."""
+        deadline = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                for place in range(self.mark, len(self.lines)):
+                    if re.search(pattern, self.lines[place]):
+                        self.mark = place + 1
+                        return self.lines[place]
+                left = deadline - time.monotonic()
+                if left <= 0 or not self.changed.wait(left):
+                    raise AssertionError(f"nothing like /{pattern}/ within {timeout} s; it said:\n"
+                                         + "\n".join(self.lines[-40:]))
+
+    def sync(self):
+        self.say("sync")
+        self.expect("^synced$")
+
+    def counters(self) -> dict:
+        self.say("counters")
+        line = self.expect("^counters ")
+        return {name: int(value) for name, value in (word.split("=") for word in line.split()[1:])}
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def remove(self):
+        self.say("remove")
+        self.expect("^removed ")
+        self.process.wait(timeout=5)
+
+
+class Box(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.drivers = []
+        for name in ("world", "box"):
+            self.run_command("ip", "netns", "add", name)
+        self.ip("link", "set", "lo", "up")
+        for device in DEVICES:
+            self.add_device(device)
+        self.run_command("ip", "-n", "world", "address", "add", "192.0.2.1/30", "dev", "p-wan0")
+        self.run_command("ip", "-n", "world", "address", "add", "2001:db8:1::1/64", "dev", "p-wan0", "nodad")
+
+    def tearDown(self):
+        for driver in self.drivers:
+            if driver.process.poll() is None:
+                driver.kill()
+        for name in ("world", "box"):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+    def add_device(self, device: str):
+        self.ip("link", "add", device, "type", "veth", "peer", "name", f"p-{device}", "netns", "world")
+        self.world("link", "set", f"p-{device}", "up")
+
+    def run_command(self, *command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def ip(self, *arguments: str) -> str:
+        return self.run_command("ip", "-n", "box", *arguments)
+
+    def world(self, *arguments: str) -> str:
+        return self.run_command("ip", "-n", "world", *arguments)
+
+    def start(self, *options: str) -> Driver:
+        driver = Driver(*options)
+        self.drivers.append(driver)
+        driver.sync()
+        return driver
+
+    def rules(self, family: str) -> list:
+        return words(self.ip("-N", family, "rule").replace("lookup 255", "lookup local")
+                     .replace("lookup 254", "lookup main").replace("lookup 253", "lookup default").replace("lan0 8 ", "lan0 prohibit "))
+
+    def routes(self, family: str) -> list:
+        return words(self.ip(family, "route", "show", "table", "all", "proto", "142"))
+
+    def nexthops(self) -> list:
+        return words(re.sub(r" scope \d+", "", self.ip("-N", "nexthop", "show", "proto", "142")))
+
+    def ours(self) -> dict:
+        return {"rules4": self.rules("-4"), "rules6": self.rules("-6"), "routes4": self.routes("-4"),
+                "routes6": self.routes("-6"), "nexthops": self.nexthops()}
+
+    def assert_story(self):
+        self.assertEqual(self.rules("-4"), words(RULES4))
+        self.assertEqual(self.rules("-6"), words(RULES6))
+        self.assertEqual(self.routes("-4"), words(ROUTES4))
+        self.assertEqual(self.routes("-6"), words(ROUTES6))
+        self.assertEqual(self.nexthops(), words(NEXTHOPS))
+
+    def decision(self, *arguments: str) -> str:
+        """The kernel's answer for a packet, or its refusal."""
+        done = subprocess.run(["ip", "-n", "box", "route", "get", *arguments], capture_output=True, text=True,
+                              check=False)
+        return re.sub(r"\s+", " ", (done.stdout or done.stderr).strip())
+
+    def events(self) -> "Monitor":
+        return Monitor()
+
+
+class Monitor:
+    """`ip monitor` in the box: everything the kernel says about our kinds of objects."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["stdbuf", "-oL", "ip", "-n", "box", "monitor", "route", "rule", "nexthop", "address"],
+                                        stdout=subprocess.PIPE, text=True)
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.1)
+        self.process.terminate()
+        self.lines = [line.rstrip() for line in self.process.communicate()[0].splitlines()]
+
+    def about_ours(self) -> list:
+        return [line for line in self.lines if "142" in line]
+
+
+class Objects(Box):
+    def test_objects_are_those_of_the_design(self):
+        self.start()
+        self.assert_story()
+        links = {link["ifname"]: link for link in json.loads(self.ip("-j", "-d", "link"))}
+        self.assertEqual([name for name in DEVICES if str(links[name].get("group")) == "196"],
+                         ["wan0", "xcon0", "partner"])
+        self.assertEqual(links["xcon0"]["mtu"], 9000)
+        local = self.ip("-br", "address", "show", "lo")
+        for address in ("198.51.100.2/32", "203.0.113.254/32", "192.0.2.98/32", "2001:db8:77::2/128",
+                        "2001:db8:77:8000::2/128", "2001:db8:98::1/128"):
+            self.assertIn(address, local)
+        self.assertIn("nodad", self.ip("-6", "address", "show", "wan0"))
+
+    def test_the_kernel_decides_as_the_design_says(self):
+        driver = self.start()
+        driver.say("place web partner")
+        driver.expect("stands web ipv6 partner")
+        for arguments, answer in (
+                (["198.18.0.1", "from", "198.51.100.9", "iif", "lan0"], "via 192.0.2.1 dev wan0"),
+                (["198.18.0.1", "from", "203.0.113.9", "iif", "lan0"], "dev partner table 1500001"),
+                (["2001:db8:5::1", "from", "2001:db8:77::9", "iif", "lan0"], "dev partner table 1500001"),
+                # Undeclared source: BCP 38.
+                (["198.18.0.1", "from", "198.18.9.9", "iif", "lan0"], "RTNETLINK answers: Permission denied"),
+                # Set to set stays in the house.
+                (["203.0.113.9", "from", "198.51.100.9", "iif", "lan0"], "via 10.1.0.2 dev lan0"),
+                # From the world: our prefixes and nothing else.
+                (["198.51.100.9", "from", "198.18.0.1", "iif", "wan0"], "via 10.1.0.2 dev lan0"),
+                (["203.0.113.9", "from", "198.18.0.1", "iif", "xcon0"], "via 10.1.0.2 dev lan0"),
+                (["198.18.7.7", "from", "198.18.0.1", "iif", "partner"], "RTNETLINK answers: Invalid argument"),
+                # Pinned probes, and a session bound to a device.
+                (["198.18.0.1", "from", "203.0.113.2", "oif", "wan0"], "via 192.0.2.1 dev wan0"),
+                (["198.18.0.1", "from", "198.51.100.2", "oif", "partner"], "dev partner table 1430001"),
+                (["192.0.2.1", "oif", "wan0"], "192.0.2.1 dev wan0 table 1430000"),
+                (["2001:db8:1::1", "oif", "wan0"], "2001:db8:1::1 from :: dev wan0 table 1430000"),
+                (["fe80::77", "oif", "wan0"], "fe80::77 from :: dev wan0 table 1430000"),
+                # Ourselves.
+                (["198.18.0.1"], "via 192.0.2.1 dev wan0")):
+            with self.subTest(arguments):
+                self.assertIn(answer, self.decision(*arguments))
+
+    def test_settings_are_made_and_read_only_ones_are_named(self):
+        driver = self.start()
+        for name, value in (("net/ipv4/ip_forward", "1"), ("net/ipv4/nexthop_compat_mode", "0"),
+                            ("net/ipv4/conf/wan0/rp_filter", "0"), ("net/ipv4/conf/wan0/send_redirects", "0"),
+                            ("net/ipv6/conf/wan0/keep_addr_on_down", "1"), ("net/ipv6/conf/all/forwarding", "1")):
+            found = self.run_command("ip", "netns", "exec", "box", "cat", f"/proc/sys/{name}").strip()
+            self.assertEqual((name, found), (name, value))
+        self.assertFalse([line for line in driver.lines if line.startswith("setting")])
+        driver.remove()
+        self.run_command("ip", "netns", "exec", "box", "sysctl", "-qw", "net.ipv4.ip_forward=0")
+        script = f"mount --bind -o ro /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec {DRIVER}"
+        driver = Driver(prefix=("ip", "netns", "exec", "box", "unshare", "-m", "sh", "-c", script))
+        self.drivers.append(driver)
+        line = driver.expect("^setting ")
+        self.assertEqual(line, "setting net/ipv4/ip_forward is 0 and should be 1 (Read-only file system): "
+                               "sysctl -w net/ipv4/ip_forward=1")
+        driver.sync()
+        self.assert_story()
+
+
+class Moves(Box):
+    def test_two_thousand_flips_with_no_wrong_state(self):
+        driver = self.start()
+        driver.say("flip web 2000")
+        wrong, samples = [], 0
+        while not any(line.startswith("flipped") for line in driver.lines):
+            answer = self.decision("198.18.0.1", "from", "203.0.113.9", "iif", "lan0")
+            samples += 1
+            if "dev wan0" not in answer and "dev partner" not in answer:
+                wrong.append(answer)
+        line = driver.expect("^flipped ")
+        print(f"{line}; {samples} samples beside")
+        self.assertEqual(wrong, [])
+        self.assertIn("flipped 2000 missed 0", line)
+        driver.sync()
+        self.assert_story()
+        driver.say("advance 61")
+        self.assertEqual(driver.expect("^audited"), "audited 0")
+        counters = driver.counters()
+        self.assertEqual((counters["refusals"], counters["overruns"]), (0, 0))
+
+    def test_an_isolated_set_goes_nowhere_and_comes_back(self):
+        driver = self.start()
+        driver.say("place web none")
+        driver.expect("stands web ipv6 none")
+        self.assertIn("Invalid argument", self.decision("198.18.0.1", "from", "203.0.113.9", "iif", "lan0"))
+        self.assertIn("dev wan0", self.decision("198.18.0.1", "from", "198.51.100.9", "iif", "lan0"))
+        driver.say("place web provider")
+        driver.expect("stands web ipv6 provider")
+        driver.sync()
+        self.assert_story()
+
+    def test_a_move_right_after_a_silent_flush_is_made(self):
+        driver = self.start()
+        driver.process.send_signal(signal.SIGSTOP)
+        self.world("link", "set", "p-wan0", "down")
+        time.sleep(0.1)
+        driver.say("place web partner", "place mail partner")
+        driver.process.send_signal(signal.SIGCONT)
+        driver.expect("stands web ipv4 partner")
+        driver.sync()
+        self.assertIn("dev partner", self.decision("198.18.0.1", "from", "203.0.113.9", "iif", "lan0"))
+        self.assertIn("dev partner", self.decision("198.18.0.1", "from", "198.51.100.9", "iif", "lan0"))
+
+
+class Repairs(Box):
+    def test_carrier_loss_is_told_and_its_silent_flush_repaired(self):
+        driver = self.start()
+        for _ in range(3):
+            self.world("link", "set", "p-wan0", "down")
+            driver.expect("^device wan0 no-carrier")
+            driver.expect("^waits web ipv4 provider: wan0 has no carrier")
+            # No leak: the last resort answers.
+            self.assertIn("No route to host", self.decision("198.18.0.1", "from", "203.0.113.9", "iif", "lan0"))
+            self.world("link", "set", "p-wan0", "up")
+            driver.expect("^device wan0 up ready")
+            driver.expect("^stands web ipv6 provider")
+            driver.sync()
+            self.assert_story()
+
+    def test_a_link_taken_down_by_hand_stays_down_and_is_whole_when_raised(self):
+        driver = self.start()
+        for device in DEVICES:
+            self.ip("link", "set", device, "down")
+            driver.expect(f"^device {device} down")
+            driver.sync()
+            self.assertNotIn("UP", self.ip("-br", "link", "show", device).split("<")[1].split(",LOWER")[0].split(","))
+            self.ip("link", "set", device, "up")
+            driver.expect(f"^device {device} up ready")
+            driver.sync()
+            self.assert_story()
+
+    def test_a_twin_made_anew_gets_everything_again(self):
+        driver = self.start()
+        for device in DEVICES:
+            self.ip("link", "del", device)
+            driver.expect(f"^device {device} absent")
+            self.add_device(device)
+            if device == "wan0":
+                self.world("address", "add", "192.0.2.1/30", "dev", "p-wan0")
+            driver.expect(f"^device {device} up ready")
+            driver.sync()
+            self.assert_story()
+
+    def test_what_somebody_deletes_or_bends_is_made_again(self):
+        driver = self.start()
+        for command in ("nexthop del id 252706818", "nexthop del id 251658240", "route del default table 1500001",
+                        "-6 route del ::/0 table 1500001 metric 142", "rule del pref 450", "-6 rule del pref 100 iif wan0",
+                        "route flush table 1420000", "address del 203.0.113.2/32 dev lo", "nexthop flush proto 142",
+                        "nexthop replace id 252706818 group 251658242 proto 142",
+                        "route replace default dev lan0 table 1500001 metric 142 proto 142",
+                        "link set wan0 group 0", "link set xcon0 mtu 1400", "address flush dev wan0"):
+            with self.subTest(command):
+                self.ip(*command.split())
+                deadline = time.monotonic() + 5
+                while time.monotonic() < deadline:
+                    driver.sync()
+                    if self.nexthops() == words(NEXTHOPS) and self.rules("-4") == words(RULES4):
+                        break
+                self.assert_story()
+        self.assertIn("203.0.113.2/32", self.ip("-br", "address", "show", "lo"))
+        self.assertIn("196", self.ip("-d", "link", "show", "wan0"))
+        self.assertIn("mtu 9000", self.ip("link", "show", "xcon0"))
+
+    def test_an_endless_quarrel_is_slow(self):
+        driver = self.start()
+        before = driver.counters()["operations"]
+        end = time.monotonic() + 2
+        quarrels = 0
+        while time.monotonic() < end:
+            subprocess.run(["ip", "-n", "box", "rule", "del", "pref", "450"], stderr=subprocess.DEVNULL, check=False)
+            quarrels += 1
+        repairs = driver.counters()["operations"] - before
+        print(f"{quarrels} attacks, {repairs} repairs")
+        self.assertLess(repairs, 20)
+        driver.expect("^repaired interference", timeout=5)
+
+    def test_the_gateway_is_watched(self):
+        driver = self.start()
+        subprocess.run(["ip", "netns", "exec", "box", "ping", "-c1", "-W1", "192.0.2.1"], stdout=subprocess.DEVNULL, check=True)
+        driver.expect("^gateway provider ipv4 resolved")
+        self.world("link", "set", "p-wan0", "down")
+        driver.expect("^gateway provider ipv4 unknown")
+
+
+class Neighbours(Box):
+    """Other masters of the same kernel."""
+
+    def test_foreign_objects_are_not_touched(self):
+        foreign = ("nexthop add id 77 via 192.0.2.1 dev wan0", "nexthop add id 78 group 77",
+                   "route add 198.18.5.0/24 nhid 78", "route add 198.18.6.0/24 dev lan0 table 1430000",
+                   "route add default via 192.0.2.1 dev wan0 metric 50", "rule add pref 150 from 198.18.0.0/16 lookup 99",
+                   "rule add pref 400 fwmark 7 lookup 99", "-6 rule add pref 460 fwmark 3 lookup 98",
+                   "address add 198.18.1.1/24 dev lan0")
+        for device in ("wan0", "lan0"):
+            self.ip("link", "set", device, "up")
+        self.ip("address", "add", "192.0.2.2/30", "dev", "wan0")
+        for command in foreign:
+            self.ip(*command.split())
+
+        def theirs():
+            # What a nexthop object leads to is printed or not as nexthop_compat_mode says.
+            return [words(self.ip(*command.split()).replace("nhid 78 via 192.0.2.1 dev wan0", "nhid 78")) for command in
+                    ("nexthop show id 77", "nexthop show id 78", "route show 198.18.5.0/24",
+                     "route show 198.18.6.0/24 table 1430000", "route show default metric 50", "rule show pref 150",
+                     "rule show fwmark 7", "-6 rule show fwmark 3", "-br -4 address show lan0 to 198.18.0.0/15",
+                     "-br -4 address show wan0")]
+        before = theirs()
+        driver = self.start()
+        self.assertEqual(theirs(), before)
+        driver.say("place web partner", "place web none", "place web provider,partner", "advance 61")
+        driver.sync()
+        driver.say("place web provider")
+        driver.expect("stands web ipv6 provider$|stands web ipv6 provider ")
+        driver.sync()
+        self.assertEqual(theirs(), before)
+        driver.remove()
+        self.assertEqual(theirs(), before)
+        # The address that was there before us is still there, without us.
+        self.assertIn("192.0.2.2/30", self.ip("-br", "address", "show", "wan0"))
+
+    def test_an_id_of_another_protocol_is_reported_and_used_when_it_is_free(self):
+        self.ip("link", "set", "lan0", "up")
+        self.ip("nexthop", "add", "id", str(GROUP + 2), "dev", "lan0", "proto", "196")
+        driver = self.start()
+        self.assertIn("conflict nexthop id 252706818 belongs to protocol 196", driver.lines)
+        self.assertIn("proto 196", self.ip("-N", "nexthop", "show", "id", str(GROUP + 2)))
+        self.assertIn("No route to host", self.decision("198.18.0.1", "from", "203.0.113.9", "iif", "lan0"))
+        self.ip("nexthop", "del", "id", str(GROUP + 2))
+        driver.expect("^stands web ipv4 provider")
+        driver.sync()
+        self.assert_story()
+
+    def test_zebra_started_and_stopped_beside_it_changes_none_of_our_objects(self):
+        driver = self.start()
+        before = self.ours()
+        operations = driver.counters()["operations"]
+        folder = "/run/frr-test"
+        self.run_command("install", "-d", "-o", "frr", "-g", "frr", folder)
+        with open(f"{folder}/zebra.conf", "w", encoding="ascii"):
+            pass
+        with self.events() as monitor:
+            for stop in (signal.SIGTERM, signal.SIGKILL):
+                zebra = subprocess.Popen(["ip", "netns", "exec", "box", "/usr/lib/frr/zebra", "-f", f"{folder}/zebra.conf",
+                                          "-i", f"{folder}/zebra.pid", "-z", f"{folder}/zserv.api", "--vty_socket", folder,
+                                          "-A", "127.0.0.1", "-P", "0"],
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(2.5)
+                self.assertIsNone(zebra.poll(), "zebra runs")
+                vtysh = ["vtysh", "--vty_socket", folder, "-c"]
+                self.assertIn("198.51.100.0/24", self.run_command(*vtysh, "show ip route table 1420000"))
+                driver.say("place web partner")
+                driver.expect("stands web ipv4 partner")
+                driver.say("place web provider")
+                driver.expect("stands web ipv4 provider")
+                zebra.send_signal(stop)
+                zebra.wait(timeout=5)
+                self.assertEqual(self.ours(), before)
+        driver.sync()
+        self.assertEqual([line for line in monitor.about_ours() if line.startswith("Deleted")], [])
+        counters = driver.counters()
+        self.assertEqual(counters["repairs"], driver.counters()["repairs"])
+        # Four moves of two families, six operations each, and nothing else.
+        self.assertEqual(counters["operations"], operations + 4 * 6)
+        self.assert_story()
+
+
+class Lives(Box):
+    """Kill, restart, stop."""
+
+    def test_killed_it_leaves_everything_and_the_next_one_changes_nothing(self):
+        self.start().kill()
+        self.assert_story()
+        with self.events() as monitor:
+            driver = self.start()
+        self.assertEqual(monitor.lines, [])
+        self.assertEqual(driver.counters()["operations"], 0)
+        self.assertTrue(any(line.startswith("stands web ipv6 provider") for line in driver.lines))
+        self.assert_story()
+
+    def test_killed_in_a_move_the_next_one_goes_where_it_is_told(self):
+        driver = self.start()
+        driver.say("place web partner")
+        driver.expect("stands web ipv6 partner")
+        driver.kill()
+        self.start()
+        self.assert_story()
+
+    def test_a_clean_stop_leaves_nothing_behind(self):
+        before = [self.ip("rule"), self.ip("-6", "rule"), self.ip("-br", "address", "show", "lo")]
+        driver = self.start()
+        driver.say("place web partner", "place mail none")
+        driver.sync()
+        driver.remove()
+        self.assertEqual([self.ip("rule"), self.ip("-6", "rule"), self.ip("-br", "address", "show", "lo")], before)
+        self.assertEqual(self.ip("nexthop"), "")
+        self.assertEqual(self.ip("-4", "route", "show", "table", "all", "proto", "142"), "")
+        self.assertEqual(self.ip("-6", "route", "show", "table", "all", "proto", "142"), "")
+        self.assertEqual(self.ip("-o", "link", "show", "group", "196"), "")
+        for device in DEVICES:
+            self.assertEqual(self.ip("-4", "address", "show", device), "")
+            self.assertNotIn("2001:db8", self.ip("-6", "address", "show", device))
+
+    def test_ten_thousand_prefixes(self):
+        started = time.monotonic()
+        driver = self.start("--prefixes", "10000")
+        took = time.monotonic() - started
+        count = len(self.ip("route", "show", "table", IN).splitlines())
+        self.assertEqual(count, 10003)
+        driver.say("place web partner")
+        line = driver.expect("stands web ipv6 partner")
+        latency = float(line.split()[-1])
+        self.world("link", "set", "p-lan0", "down")
+        driver.expect("device lan0 no-carrier")
+        driver.sync()
+        self.world("link", "set", "p-lan0", "up")
+        driver.expect("device lan0 up")
+        driver.sync()
+        self.assertEqual(len(self.ip("route", "show", "table", IN).splitlines()), 10003)
+        removing = time.monotonic()
+        driver.remove()
+        print(f"20,000 routes made in {took:.2f} s; a move among them {latency:.1f} ms; "
+              f"removed in {time.monotonic() - removing:.2f} s")
+        self.assertEqual(self.ip("-4", "route", "show", "table", "all", "proto", "142"), "")
+        self.assertLess(latency, 100)
+
+
+class KernelMode(Box):
+    def test_the_tunnel_is_a_real_one_where_the_kernel_has_gre_and_said_to_be_missing_where_not(self):
+        self.ip("link", "del", "partner")
+        probe = subprocess.run(["ip", "-n", "box", "link", "add", "probe0", "type", "gre", "local", "192.0.2.66",
+                                "remote", "192.0.2.65"], capture_output=True, check=False)
+        if probe.returncode == 0:
+            self.ip("link", "del", "probe0")
+        driver = Driver("--kernel-mode")
+        self.drivers.append(driver)
+        if probe.returncode != 0:
+            self.assertIn("this kernel has no gre tunnels: load the module ip_gre", driver.expect("^refused link add partner"))
+            # Everything else stands.
+            driver.expect("^stands web ipv6 provider")
+            return
+        driver.expect("^device partner up ready")
+        self.assertIn("remote 192.0.2.65 local 192.0.2.66 dev xcon0", self.ip("-d", "link", "show", "partner"))
+        driver.remove()
+        self.assertNotIn("partner", self.ip("link"))
+
+
+if __name__ == "__main__":
+    cases.main()
