@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// A peer whose bytes are written by hand: what a session does with what it should not get.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "tests/unit/bgp/world.h"
+
+using namespace detour::bgp;
+using namespace detour::bgp::test;
+using detour::Bytes;
+using detour::Duration;
+using detour::Instant;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr PeerId peer{0};
+
+// The left speaker, and a connection on which the test is the peer.
+struct Script {
+    Node node;
+    Instant now{};
+    ConnectionId connection;
+
+    void give(const Input& input) {
+        for (Output& output : node.speaker.handle(now, input))
+            node.said.push_back(std::move(output));
+    }
+    void hear(const Bytes& bytes) { give(Received{connection, bytes}); }
+
+    Script() {
+        for (Output& output : node.speaker.configure(now, left_config()))
+            node.said.push_back(std::move(output));
+        connection = node.all<Connect>().at(0).connection;
+        give(Connected{connection});
+    }
+    static Bytes open() {
+        return encode(our_open(right_asn, right_address, right_config().peers[0]));
+    }
+    void establish() {
+        hear(open());
+        hear(encode_keepalive());
+        REQUIRE(node.view().state == State::established);
+    }
+    // The NOTIFICATION it sent last.
+    [[nodiscard]] std::string last_notification() const {
+        std::string text;
+        for (const Send& send : node.all<Send>()) {
+            Framer framer;
+            framer.feed(send.bytes);
+            for (auto frame = framer.next(); frame && *frame; frame = framer.next())
+                if ((*frame)->type == MessageType::notification)
+                    text = to_string(decode_notification((*frame)->body));
+        }
+        return text;
+    }
+    [[nodiscard]] bool has_closed() const {
+        for (const Close& close : node.all<Close>())
+            if (close.connection == connection)
+                return true;
+        return false;
+    }
+};
+
+Bytes good_update() {
+    return message(MessageType::update,
+                   update_body({}, concatenated({origin_igp, path_64496, next_hop_1}), nlri_198));
+}
+
+}  // namespace
+
+TEST_CASE("RFC 4271 6: what ends a session says why and closes the connection") {
+    struct Row {
+        const char* what;
+        bool is_established;
+        Bytes bytes;
+        const char* notification;
+    };
+    Bytes bad_marker = encode_keepalive();
+    bad_marker[0] = 0;
+    Bytes bad_type = encode_keepalive();
+    bad_type[18] = 9;
+    const Bytes truncated = message(MessageType::update, {0, 0, 0, 9});
+    const std::vector<Row> rows{
+        {"RFC 4271 6.1", true, bad_marker, "Message Header Error/Connection Not Synchronized"},
+        {"RFC 4271 6.1", true, bad_type, "Message Header Error/Bad Message Type"},
+        {"RFC 4271 6.1", false, bad_type, "Message Header Error/Bad Message Type"},
+        {"RFC 4271 6.3", true, truncated, "UPDATE Message Error/Malformed Attribute List"},
+        {"RFC 6608 4", false, good_update(),
+         "Finite State Machine Error/Receive Unexpected Message in OpenSent State"},
+        {"RFC 6608 4", false, encode_keepalive(),
+         "Finite State Machine Error/Receive Unexpected Message in OpenSent State"},
+        {"RFC 6608 4", false, concatenated({Script::open(), good_update()}),
+         "Finite State Machine Error/Receive Unexpected Message in OpenConfirm State"},
+        {"RFC 6608 4", false,
+         concatenated({Script::open(), encode_route_refresh(detour::Family::ipv4)}),
+         "Finite State Machine Error/Receive Unexpected Message in OpenConfirm State"},
+        {"RFC 6608 4", true, Script::open(),
+         "Finite State Machine Error/Receive Unexpected Message in Established State"},
+        {"RFC 7313 5", true, message(MessageType::route_refresh, {0, 1, 0}),
+         "ROUTE-REFRESH Message Error/Invalid Message Length"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.what);
+        CAPTURE(row.notification);
+        Script script;
+        if (row.is_established)
+            script.establish();
+        script.hear(row.bytes);
+        CHECK(script.last_notification() == row.notification);
+        CHECK(script.has_closed());
+        CHECK(script.node.view().state == State::idle);
+        CHECK(script.node.view().last_error->reason == DownReason::protocol_error);
+    }
+}
+
+TEST_CASE("RFC 4271 6.4: a NOTIFICATION is never answered, in any state") {
+    for (const int steps : {0, 1, 2}) {
+        CAPTURE(steps);
+        Script script;
+        if (steps >= 1)
+            script.hear(Script::open());
+        if (steps >= 2)
+            script.hear(encode_keepalive());
+        script.hear(encode(Notification(CeaseReason::out_of_resources)));
+        CHECK(script.last_notification().empty());
+        CHECK(script.has_closed());
+        CHECK(script.node.view().last_error->text == "received Cease/Out of Resources");
+    }
+}
+
+TEST_CASE("RFC 7606: a bad attribute costs the route, not the session, and is remarked once") {
+    Script script;
+    script.establish();
+    script.hear(good_update());
+    CHECK(script.node.view().accepted[0] == 1);
+    Bytes many;
+    for (int i = 0; i < 500; ++i)
+        many = concatenated({many, attribute(0x40, 1, {9})});
+    script.hear(message(MessageType::update,
+                        update_body({}, concatenated({many, path_64496, next_hop_1}), nlri_198)));
+    CHECK(script.node.view().state == State::established);
+    CHECK(script.node.view().received[0] == 0);
+    CHECK(script.node.view().treated_as_withdraw == 1);
+    CHECK(script.node.all<RoutesWithdrawn>().size() == 1);
+    const auto remarks = script.node.all<Remark>();
+    REQUIRE(remarks.size() == 1);
+    CHECK(remarks[0].text ==
+          "UPDATE with 500 attribute faults: ORIGIN malformed: treat-as-withdraw (RFC 7606)");
+}
+
+TEST_CASE("RFC 4271 9.1.2: a refused route is kept with its reason and shown to nobody else") {
+    Script script;
+    script.establish();
+    const Bytes looped = attribute(0x40, 2, {2, 2, 0, 0, 0xfb, 0xf0, 0, 0, 0xfb, 0xf4});
+    script.hear(message(MessageType::update,
+                        update_body({}, concatenated({origin_igp, looped, next_hop_1}), nlri_198)));
+    CHECK(script.node.all<RoutesLearned>().empty());
+    const auto routes = script.node.speaker.routes(peer);
+    REQUIRE(routes.size() == 1);
+    CHECK(routes[0].refusal == "our own AS in the path");
+    CHECK(script.node.view().received[0] == 1);
+    CHECK(script.node.view().accepted[0] == 0);
+}
+
+TEST_CASE("bytes behind the message that ended the session are not read") {
+    Script script;
+    script.establish();
+    script.hear(concatenated({encode(Notification(CeaseReason::hard_reset)), good_update()}));
+    CHECK(script.node.all<RoutesLearned>().empty());
+    script.hear(good_update());
+    CHECK(script.node.all<RoutesLearned>().empty());
+}
+
+TEST_CASE("events of connections long gone change nothing") {
+    Script script;
+    script.establish();
+    const ConnectionId old{ConnectionId::Origin::opened, 77};
+    script.node.said.clear();
+    script.give(Received{old, encode_keepalive()});
+    script.give(Closed{old, "reset"});
+    script.give(ConnectFailed{old, "timed out"});
+    script.give(Connected{old});
+    script.give(StreamProgress{old, 1, 1});
+    script.give(Announce{PeerId(9), {}});
+    CHECK(script.node.said.empty());
+    CHECK(script.node.view().state == State::established);
+}
+
+TEST_CASE("RFC 9687: a peer that never reads gets no more than a window, and is given up") {
+    Script script;
+    detour::bgp::SpeakerConfig config = left_config();
+    AnnouncementSet wish;
+    for (std::uint32_t i = 0; i < 60000; ++i) {
+        const detour::Prefix each(detour::Address::ipv4(0x0a000000 + (i << 4)), 28);
+        config.declared.push_back(each);
+        wish[each].communities = {Community(i % 200)};
+    }
+    for (Output& output : script.node.speaker.configure(script.now, config))
+        script.node.said.push_back(std::move(output));
+    script.establish();
+    script.give(Announce{peer, wish});
+    std::size_t waiting = 0;
+    for (const Send& send : script.node.all<Send>())
+        waiting += send.bytes.size();
+    CHECK(waiting < 300000);
+
+    // The peer goes on sending keepalives and takes nothing.
+    for (int i = 0; i < 48; ++i) {
+        script.now += 10s;
+        script.give(Tick{});
+        script.hear(encode_keepalive());
+    }
+    CHECK(script.node.view().state == State::idle);
+    CHECK(script.node.view().last_error->reason == DownReason::send_hold_timer);
+    CHECK(script.node.view().last_error->text == "the peer stopped reading");
+}
+
+TEST_CASE("a peer that reads slowly gets everything, a window at a time") {
+    Script script;
+    detour::bgp::SpeakerConfig config = left_config();
+    AnnouncementSet wish;
+    for (std::uint32_t i = 0; i < 60000; ++i) {
+        const detour::Prefix each(detour::Address::ipv4(0x0a000000 + (i << 4)), 28);
+        config.declared.push_back(each);
+        wish[each] = {};
+    }
+    for (Output& output : script.node.speaker.configure(script.now, config))
+        script.node.said.push_back(std::move(output));
+    script.establish();
+    script.give(Announce{peer, wish});
+    for (int i = 0; i < 100 && script.node.view().announced[0] < wish.size(); ++i) {
+        const auto sends = script.node.all<Send>();
+        script.give(StreamProgress{script.connection, sends.back().end, sends.back().end});
+    }
+    CHECK(script.node.view().announced[0] == 60000);
+}
+
+TEST_CASE("random damage to a stream never breaks a session machine") {
+    std::mt19937 random(20261120);
+    const Bytes stream = concatenated({Script::open(), encode_keepalive(), good_update(),
+                                       encode_route_refresh(detour::Family::ipv6),
+                                       encode(Notification(CeaseReason::administrative_reset))});
+    for (int round = 0; round < 2000; ++round) {
+        Script script;
+        Bytes damaged = stream;
+        for (unsigned i = 0; i < 1 + random() % 3; ++i)
+            damaged[random() % damaged.size()] = static_cast<std::uint8_t>(random());
+        for (std::size_t at = 0; at < damaged.size();) {
+            const std::size_t size = std::min<std::size_t>(1 + random() % 40, damaged.size() - at);
+            script.hear(Bytes(damaged.begin() + static_cast<std::ptrdiff_t>(at),
+                              damaged.begin() + static_cast<std::ptrdiff_t>(at + size)));
+            at += size;
+        }
+        script.now += 5min;
+        script.give(Tick{});
+        script.give(Tick{});
+        CHECK(script.node.view().state <= State::active);
+    }
+}
