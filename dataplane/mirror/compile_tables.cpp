@@ -140,10 +140,13 @@ std::optional<Value> Compiler::answer(const RouteTable::Routes& routes, const St
             continue;
         if (kernel_->paths()[path].type == RouteType::throw_away)
             return no_answer;
+        const bool is_by_group = step.suppress_group >= 0 && !standing.is_error;
+        // IPv4 looks at the first hop, IPv6 at the one that the flow is hashed to.
+        if (is_by_group && standing.is_mixed && prefix.family() == Family::ipv6)
+            return value_of(Fixed::unsupported);
         const bool is_suppressed =
-            !standing.is_error &&
-            (std::int64_t{prefix.length()} <= step.suppress_length ||
-             (step.suppress_group >= 0 && standing.group == step.suppress_group));
+            (std::int64_t{prefix.length()} <= step.suppress_length && !standing.is_error) ||
+            (is_by_group && standing.group == step.suppress_group);
         return is_suppressed ? no_answer : value_of(path);
     }
     return std::nullopt;

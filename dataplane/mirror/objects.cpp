@@ -89,10 +89,10 @@ std::string to_string(const Neighbour& neighbour) {
 }
 
 std::string to_string(const Link& link) {
-    return fmt::format("#{} {} {} mtu {} group {} {} {}{}", link.interface.value, link.name,
-                       mac_text(link.mac), link.mtu, link.group, link.is_up ? "up" : "down",
-                       link.has_carrier ? "carrier" : "no-carrier",
-                       link.has_neighbours ? "" : " noarp");
+    return fmt::format(
+        "#{} {} {} mtu {} {} {}{}", link.interface.value, link.name, mac_text(link.mac), link.mtu,
+        link.is_up ? fmt::format("group {} up", link.group) : "down",
+        link.has_carrier ? "carrier" : "no-carrier", link.has_neighbours ? "" : " noarp");
 }
 
 std::string to_string(const Rule& rule) {

@@ -36,7 +36,12 @@ struct Link {
     bool has_carrier = false;    // running or lower-up: without either the kernel flushes next hops
     bool has_neighbours = true;  // false on a TUN and other NOARP links
 
-    friend bool operator==(const Link&, const Link&) = default;
+    // While a link is down the kernel changes its group without a message, and nothing leads there.
+    friend bool operator==(const Link& a, const Link& b) {
+        return a.interface == b.interface && a.name == b.name && a.mac == b.mac && a.mtu == b.mtu &&
+               (a.group == b.group || !a.is_up) && a.is_up == b.is_up &&
+               a.has_carrier == b.has_carrier && a.has_neighbours == b.has_neighbours;
+    }
 };
 
 struct InterfaceAddressKey {

@@ -290,29 +290,45 @@ std::optional<InterfaceIndex> Resolver::connected_link(Value value) const {
     return hop->device;
 }
 
+// Of all its hops, in order; a blackhole object's is none.
+std::vector<InterfaceIndex> Resolver::devices_of(const Path& path) const {
+    std::vector<InterfaceIndex> devices;
+    for (const Hop& hop : path.hops)
+        devices.push_back(hop.device);
+    const Nexthop* nexthop = kernel_->nexthops().find(path.nexthop);
+    if (nexthop != nullptr && nexthop->members.empty())
+        devices.push_back(nexthop->hop.device);
+    if (nexthop != nullptr)
+        for (const NexthopMember& member : nexthop->members)
+            if (const Nexthop* one = kernel_->nexthops().find(member.id))
+                devices.push_back(one->hop.device);
+    return devices;
+}
+
 Resolver::Standing Resolver::standing(PathId id) const {
     const Path& path = kernel_->paths()[id];
     Standing standing;
-    standing.is_error = path.type >= RouteType::blackhole;
-    InterfaceIndex device = path.hops.empty() ? InterfaceIndex{} : path.hops.front().device;
+    standing.is_error = path.type >= RouteType::blackhole && path.type <= RouteType::throw_away;
     if (path.nexthop.value == 0) {
         standing.is_usable = path.hops.empty() || !std::ranges::all_of(path.hops, &Hop::is_dead);
     } else {
         const Nexthop* nexthop = kernel_->nexthops().find(path.nexthop);
         standing.is_waiting = nexthop == nullptr;
         standing.is_usable = nexthop != nullptr;
-        if (nexthop != nullptr && !nexthop->members.empty()) {
-            const std::size_t count = nexthop->members.size();
+        if (nexthop != nullptr && nexthop->members.size() == 1)
             nexthop = kernel_->nexthops().find(nexthop->members.front().id);
-            standing.is_error = count == 1 && nexthop != nullptr && nexthop->is_blackhole;
-        } else if (nexthop != nullptr) {
-            standing.is_error = nexthop->is_blackhole;
-        }
-        if (nexthop != nullptr)
-            device = nexthop->hop.device;
+        standing.is_error |= nexthop != nullptr && nexthop->is_blackhole;
     }
-    if (const Link* link = kernel_->links().find(device))
-        standing.group = link->group;
+    const auto devices = devices_of(path);
+    const auto group_of = [this](InterfaceIndex device) -> std::int64_t {
+        const Link* link = kernel_->links().find(device);
+        return link ? std::int64_t{link->group} : -1;
+    };
+    if (devices.empty())
+        return standing;
+    standing.group = group_of(devices.front());
+    standing.is_mixed = std::ranges::any_of(
+        devices, [&](InterfaceIndex device) { return group_of(device) != standing.group; });
     return standing;
 }
 

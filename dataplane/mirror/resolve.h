@@ -78,6 +78,7 @@ class Resolver {
         bool is_waiting = false;  // names a nexthop object not seen yet
         bool is_error = false;    // blackhole and the like: never suppressed
         std::int64_t group = -1;
+        bool is_mixed = false;  // not all its devices are of that group
 
         friend bool operator==(const Standing&, const Standing&) = default;
     };
@@ -94,6 +95,7 @@ class Resolver {
     [[nodiscard]] Resolved resolve_tunnel(const TunnelDevice& tunnel) const;
     [[nodiscard]] std::optional<Address> endpoint_next_hop(const TunnelDevice& tunnel) const;
     [[nodiscard]] const Hop* only_hop(const Path& path) const;
+    [[nodiscard]] std::vector<InterfaceIndex> devices_of(const Path& path) const;
     [[nodiscard]] std::optional<PortId> port_of(InterfaceIndex interface) const;
     [[nodiscard]] std::optional<fib::TunnelIndex> tunnel_of(InterfaceIndex interface) const;
 
