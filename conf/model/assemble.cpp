@@ -15,7 +15,7 @@ void take(T& out, const Given<Value>& given) {
 }
 
 template <class T>
-std::vector<T> values_of(const std::vector<Located<T>>& located) {
+std::vector<T> values_of(const List<T>& located) {
     std::vector<T> values;
     values.reserve(located.size());
     for (const Located<T>& item : located)

@@ -42,11 +42,20 @@ bool is_known_anycast(const Address& address) {
     return known.contains(address);
 }
 
+bool is_neighbour(const UplinkDraft& uplink, const Address& address) {
+    const auto is_it = [&](const Located<Address>& other) { return other.value == address; };
+    return std::any_of(uplink.gateways.begin(), uplink.gateways.end(), is_it) ||
+           (uplink.bgp && std::any_of(uplink.bgp->peers.begin(), uplink.bgp->peers.end(), is_it));
+}
+
 void check_control_sources(const Draft& draft, const UplinkDraft& uplink,
                            const Complaints& complaints) {
     const auto& link = draft.link_addresses(uplink);
     for (const auto& source : uplink.control_sources) {
         refuse_inside_block(draft, source, "the control source", complaints);
+        if (is_neighbour(uplink, source.value))
+            complaints.error(source.place,
+                             "this is the neighbour's address; a control source is one of ours");
         for (const UplinkDraft& other : draft.uplinks)
             if (&other != &uplink && !is_on_link(link, source.value) &&
                 is_on_link(draft.link_addresses(other), source.value))
@@ -55,6 +64,8 @@ void check_control_sources(const Draft& draft, const UplinkDraft& uplink,
                                              "source is reached by its own uplink",
                                              other.name));
     }
+    if (uplink.control_sources.has_gaps)
+        return;
     for (const Family family : families)
         if (draft.protects(family) && has_family(link, family) &&
             std::none_of(uplink.control_sources.begin(), uplink.control_sources.end(),
@@ -82,7 +93,7 @@ void check_sentinels(const Draft& draft, const UplinkDraft& uplink, const Compla
             complaints.error(sentinel.place,
                              "this is our own address; a sentinel is a host inside the provider");
     }
-    if (!needs_sentinels(draft, uplink))
+    if (uplink.sentinels.has_gaps || !needs_sentinels(draft, uplink))
         return;
     for (const Family family : families) {
         if (!draft.protects(family) || !has_family(draft.link_addresses(uplink), family))
@@ -157,6 +168,10 @@ void check_target(const Draft& draft, const TargetDraft& target, const Complaint
                          "say own: true if it is yours, or take profile: quick");
 }
 
+bool has_gaps(const TargetDraft& target) {
+    return target.addresses.has_gaps || !target.asn;
+}
+
 void check_target_count(const Draft& draft, const Complaints& complaints) {
     for (const Family family : families) {
         if (!draft.protects(family))
@@ -167,15 +182,14 @@ void check_target_count(const Draft& draft, const Complaints& complaints) {
             for (const auto& address : target.addresses)
                 if (address.value.family() == family) {
                     ++count;
-                    if (target.asn)
-                        systems.insert(target.asn->value);
+                    systems.insert(target.asn->value);
                 }
         if (count < wanted_targets)
             complaints.warning(draft.targets_place,
                                fmt::format("{} of at least {} {} targets: a verdict needs more "
                                            "witnesses; add some",
                                            count, wanted_targets, display_name(family)));
-        if (systems.size() < wanted_target_systems)
+        if (count > 0 && systems.size() < wanted_target_systems)
             complaints.warning(
                 draft.targets_place,
                 fmt::format("{} targets in {} of at least {} ASes: one network's "
@@ -194,13 +208,13 @@ void check_evidence(const Draft& draft, const Complaints& complaints) {
     for (const TargetDraft& target : draft.targets)
         check_target(draft, target, complaints);
     check_single_use(draft, complaints);
-    if (draft.prefix_sets.empty())
+    if (draft.prefix_sets.empty() || draft.targets_have_gaps)
         return;
     if (draft.targets.empty())
         complaints.error(draft.targets_place,
                          "no target at all: nothing could ever be proved dead; "
                          "name hosts beyond the providers under targets");
-    else
+    else if (std::none_of(draft.targets.begin(), draft.targets.end(), has_gaps))
         check_target_count(draft, complaints);
 }
 

@@ -43,7 +43,8 @@ void check_policy(const Draft& draft, const Complaints& complaints) {
     const Timing profile = timing_of(draft.profile ? draft.profile->value : Profile::careful);
     for (const Override& override : draft.overrides)
         check_override(override, profile, complaints);
-    if (draft.fail_back && draft.fail_back->value == FailBack::window && !draft.fail_back_window)
+    if (draft.fail_back && draft.fail_back->value == FailBack::window &&
+        !draft.fail_back_window.was_given)
         complaints.error(draft.fail_back->place,
                          "say when: fail-back-window: 02:00-05:00 (every day, UTC)");
 }

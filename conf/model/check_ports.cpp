@@ -130,13 +130,17 @@ std::string_view owner_of(const Draft& draft, const Address& address) {
     return {};
 }
 
-bool is_on_link(const std::vector<Located<InterfaceAddress>>& link, const Address& address) {
+bool is_on_link(const List<InterfaceAddress>& link, const Address& address) {
     return std::any_of(link.begin(), link.end(), [&](const Located<InterfaceAddress>& own) {
         return own.value.network().contains(address);
     });
 }
 
-bool has_family(const std::vector<Located<InterfaceAddress>>& link, Family family) {
+bool may_be_on_link(const List<InterfaceAddress>& link, const Address& address) {
+    return link.empty() || link.has_gaps || is_on_link(link, address);
+}
+
+bool has_family(const List<InterfaceAddress>& link, Family family) {
     return std::any_of(link.begin(), link.end(), [&](const Located<InterfaceAddress>& own) {
         return own.value.address.family() == family;
     });

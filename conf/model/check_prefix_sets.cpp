@@ -49,7 +49,8 @@ void check_overlaps(const Draft& draft, const Complaints& complaints) {
     std::vector<Owned> all;
     for (const PrefixSetDraft& set : draft.prefix_sets)
         for (const auto& prefix : set.prefixes)
-            all.push_back({&prefix, &set});
+            if (fault_of_prefix(prefix.value).empty())
+                all.push_back({&prefix, &set});
     // Sorted, a prefix comes behind the one that contains it; equal ones in the order of the file.
     std::stable_sort(all.begin(), all.end(), [](const Owned& a, const Owned& b) {
         return a.prefix->value < b.prefix->value;
@@ -71,7 +72,10 @@ void check_overlaps(const Draft& draft, const Complaints& complaints) {
 
 void check_beacon(const Draft& draft, const PrefixSetDraft& set, const Located<Address>& beacon,
                   const Complaints& complaints) {
-    if (protector_of(draft, beacon.value) != &set)
+    const bool is_inside =
+        std::any_of(set.prefixes.begin(), set.prefixes.end(),
+                    [&](const auto& prefix) { return prefix.value.contains(beacon.value); });
+    if (!is_inside && !set.prefixes.has_gaps)
         complaints.error(
             beacon.place,
             "the beacon is not inside a prefix of its set; choose one of its addresses");
@@ -88,8 +92,10 @@ void check_beacon(const Draft& draft, const PrefixSetDraft& set, const Located<A
 
 // Two beacons in different halves of each prefix tell a null route of the block from one of a part.
 void check_beacon_halves(const PrefixSetDraft& set, const Complaints& complaints) {
+    if (set.beacons.has_gaps)
+        return;
     for (const auto& [prefix, place] : set.prefixes) {
-        if (prefix.is_host())
+        if (prefix.is_host() || !fault_of_prefix(prefix).empty())
             continue;
         std::array<bool, 2> halves{};
         for (const auto& beacon : set.beacons)
@@ -112,11 +118,13 @@ void check_next_hops(const Draft& draft, const PrefixSetDraft& set, const Compla
     std::array<bool, 2> seen{};
     for (const auto& next_hop : set.next_hops) {
         const auto family = next_hop.value.family();
-        const bool is_on_lan =
+        const bool may_be_on_lan =
+            draft.ports.empty() ||
             std::any_of(draft.ports.begin(), draft.ports.end(), [&](const PortDraft& port) {
-                return draft.is_lan(port) && is_on_link(port.addresses, next_hop.value);
+                return draft.is_lan(port) &&
+                       (port.addresses.has_gaps || is_on_link(port.addresses, next_hop.value));
             });
-        if (!is_on_lan)
+        if (!may_be_on_lan)
             complaints.error(next_hop.place,
                              "not on the link of a LAN port (one without an uplink); "
                              "give a neighbour there");
@@ -136,17 +144,21 @@ void check_families(const Draft& draft, const PrefixSetDraft& set, const Complai
         if (prefix == set.prefixes.end())
             continue;
         const auto name = display_name(family);
-        if (std::none_of(set.next_hops.begin(), set.next_hops.end(),
+        if (!set.next_hops.has_gaps &&
+            std::none_of(set.next_hops.begin(), set.next_hops.end(),
                          [&](const auto& hop) { return hop.value.family() == family; }))
             complaints.error(
                 prefix->place,
                 fmt::format("an {0} prefix needs an {0} next hop; add the LAN router's "
                             "address to next-hops",
                             name));
-        std::size_t carrier_count = 0;
-        for (const UplinkDraft& uplink : draft.uplinks)
-            carrier_count += has_family(draft.link_addresses(uplink), family) ? 1 : 0;
-        if (carrier_count == 0 && !draft.uplinks.empty())
+        const bool may_be_carried =
+            draft.uplinks.empty() ||
+            std::any_of(draft.uplinks.begin(), draft.uplinks.end(), [&](const UplinkDraft& uplink) {
+                const auto& link = draft.link_addresses(uplink);
+                return link.has_gaps || has_family(link, family);
+            });
+        if (!may_be_carried)
             complaints.error(prefix->place, fmt::format("an {0} prefix, but no uplink has an {0} "
                                                         "address; give one to its port or inner",
                                                         name));
@@ -164,7 +176,7 @@ void check_partial_uplinks(const Draft& draft, const Complaints& complaints) {
         if (std::none_of(draft.uplinks.begin(), draft.uplinks.end(), carries))
             continue;
         for (const UplinkDraft& uplink : draft.uplinks)
-            if (!carries(uplink) && !draft.link_addresses(uplink).empty())
+            if (!carries(uplink) && !draft.link_addresses(uplink).has_gaps)
                 complaints.warning(uplink.place,
                                    fmt::format("no {0} address: {0} prefixes cannot move here",
                                                display_name(family)));
@@ -196,7 +208,7 @@ void check_rule_count(const Draft& draft, const Complaints& complaints) {
 const PrefixSetDraft* protector_of(const Draft& draft, const Address& address) {
     for (const PrefixSetDraft& set : draft.prefix_sets)
         for (const auto& prefix : set.prefixes)
-            if (prefix.value.contains(address))
+            if (prefix.value.contains(address) && fault_of_prefix(prefix.value).empty())
                 return &set;
     return nullptr;
 }
@@ -227,6 +239,10 @@ void check_prefix_sets(const Draft& draft, const Complaints& complaints) {
     check_partial_uplinks(draft, complaints);
     if (!draft.prefix_sets.empty())
         check_rule_count(draft, complaints);
+    else if (!draft.has_prefix_sets_key)
+        complaints.warning(draft.place,
+                           "no prefix set: the box forwards, and protects nothing; name "
+                           "what moves together under prefix-sets");
 }
 
 }  // namespace detour::model

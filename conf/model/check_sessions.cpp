@@ -21,7 +21,7 @@ void check_peers(const Draft& draft, const UplinkDraft& uplink, const Complaints
         refuse_inside_block(draft, peer, "the BGP peer", complaints);
         if (!owner_of(draft, peer.value).empty())
             complaints.error(peer.place, "this is our own address; give the neighbour's");
-        else if (!link.empty() && !is_on_link(link, peer.value))
+        else if (!may_be_on_link(link, peer.value))
             complaints.error(peer.place,
                              "the peer is not on the uplink's link: its session would "
                              "depend on other routes; peer with an address there");
@@ -48,14 +48,15 @@ void check_password(const Draft& draft, const Given<std::string>& file,
     const auto path = draft.directory / file->value;
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(path, ignored)) {
-        complaints.warning(file->place, fmt::format("there is no file {}: the session will not "
-                                                    "come up; write the password into it",
-                                                    path.native()));
+        complaints.warning(file->place,
+                           fmt::format("there is no file {} (from the configuration's directory): "
+                                       "the session will not come up; write the password into it",
+                                       file->value));
         return;
     }
     std::ifstream stream(path, std::ios::binary);
     if (!stream) {
-        complaints.warning(file->place, fmt::format("the file {} cannot be read", path.native()));
+        complaints.warning(file->place, fmt::format("the file {} cannot be read", file->value));
         return;
     }
     std::string line;
@@ -63,7 +64,7 @@ void check_password(const Draft& draft, const Given<std::string>& file,
     if (line.empty() || line.size() > max_password_size)
         complaints.error(file->place,
                          fmt::format("the first line of {} is the password: 1 to {} bytes",
-                                     path.native(), max_password_size));
+                                     file->value, max_password_size));
 }
 
 void check_bgp(const Draft& draft, const UplinkDraft& uplink, const Complaints& complaints) {

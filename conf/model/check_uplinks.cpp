@@ -25,7 +25,7 @@ void check_shape(const UplinkDraft& uplink, const Complaints& complaints) {
     if (!uplink.kind)
         return;
     if (uplink.is(UplinkKind::direct)) {
-        if (!uplink.port)
+        if (!uplink.port.was_given)
             complaints.error(uplink.place, "a direct uplink needs port: the port that it is on");
         if (uplink.underlay)
             complaints.error(uplink.underlay->place,
@@ -40,7 +40,7 @@ void check_shape(const UplinkDraft& uplink, const Complaints& complaints) {
                          "a gre uplink needs underlay: {port: ..., local: ..., remote: ...}");
     if (uplink.port)
         complaints.error(uplink.port->place, "a gre uplink names its port under underlay");
-    if (uplink.inner.empty())
+    if (uplink.inner.empty() && !uplink.inner.has_gaps)
         complaints.error(uplink.place, "a gre uplink needs inner: our addresses in the tunnel");
     for (const auto& gateway : uplink.gateways)
         complaints.error(gateway.place,
@@ -49,7 +49,7 @@ void check_shape(const UplinkDraft& uplink, const Complaints& complaints) {
 
 void check_port_name(const Draft& draft, const Given<std::string>& name,
                      const Complaints& complaints) {
-    if (name && draft.find_port(name->value) == nullptr)
+    if (name && !draft.ports.empty() && draft.find_port(name->value) == nullptr)
         complaints.error(name->place, unknown_port(draft, name->value));
 }
 
@@ -73,7 +73,7 @@ std::string fault_of_remote(const Draft& draft, const UnderlayDraft& underlay,
         return "local and remote are of different families";
     if (const auto owner = owner_of(draft, remote); !owner.empty())
         return fmt::format("this is our own address, of {}; give the far end's", owner);
-    if (!underlay.gateway && !is_on_link(port.addresses, remote))
+    if (!underlay.gateway.was_given && !may_be_on_link(port.addresses, remote))
         return fmt::format("not on the link of port {}; add gateway: the next hop to it there",
                            port.name);
     return {};
@@ -88,7 +88,8 @@ void check_underlay(const Draft& draft, const UnderlayDraft& underlay,
     const PortDraft* port = underlay.port ? draft.find_port(underlay.port->value) : nullptr;
     if (port == nullptr)
         return;
-    if (underlay.local && owner_of(draft, underlay.local->value) != port->name)
+    if (underlay.local && !port->addresses.has_gaps &&
+        owner_of(draft, underlay.local->value) != port->name)
         complaints.error(
             underlay.local->place,
             fmt::format("not an address of port {}; our end is one of them", port->name));
@@ -99,7 +100,7 @@ void check_underlay(const Draft& draft, const UnderlayDraft& underlay,
     if (underlay.remote)
         if (auto fault = fault_of_remote(draft, underlay, *port); !fault.empty())
             complaints.error(underlay.remote->place, fault);
-    if (underlay.gateway && !is_on_link(port->addresses, underlay.gateway->value))
+    if (underlay.gateway && !may_be_on_link(port->addresses, underlay.gateway->value))
         complaints.error(underlay.gateway->place,
                          fmt::format("not on the link of port {}", port->name));
 }
@@ -113,7 +114,7 @@ void check_tunnel_identity(const Draft& draft, const UplinkDraft& uplink,
                           underlay.key ? std::optional(underlay.key->value) : std::nullopt);
     };
     const auto has_identity = [](const UplinkDraft& u) {
-        return u.underlay && u.underlay->local && u.underlay->remote;
+        return u.is(UplinkKind::gre) && u.underlay && u.underlay->local && u.underlay->remote;
     };
     if (!has_identity(uplink))
         return;
@@ -133,7 +134,7 @@ void check_gateways(const Draft& draft, const UplinkDraft& uplink, const Complai
     std::array<bool, 2> seen{};
     for (const auto& gateway : uplink.gateways) {
         refuse_inside_block(draft, gateway, "the gateway", complaints);
-        if (!link.empty() && !is_on_link(link, gateway.value))
+        if (!may_be_on_link(link, gateway.value))
             complaints.error(gateway.place, "the gateway is not on the uplink's link");
         else if (!owner_of(draft, gateway.value).empty())
             complaints.error(gateway.place, "this is our own address; give the neighbour's");
@@ -151,12 +152,13 @@ void check_next_hop(const Draft& draft, const UplinkDraft& uplink, Family family
     };
     if (std::any_of(uplink.gateways.begin(), uplink.gateways.end(), is_family))
         return;
-    if (!has_family(draft.link_addresses(uplink), family))
+    if (uplink.gateways.has_gaps || !has_family(draft.link_addresses(uplink), family))
         return;
     const auto peer_count =
         uplink.bgp ? std::count_if(uplink.bgp->peers.begin(), uplink.bgp->peers.end(), is_family)
                    : 0;
-    if (peer_count == 0 && draft.protects(family))
+    const bool may_have_more = uplink.bgp && uplink.bgp->peers.has_gaps;
+    if (peer_count == 0 && !may_have_more && draft.protects(family))
         complaints.error(
             uplink.place,
             fmt::format("no {0} next hop: a prefix set has an {0} prefix, but there is "
@@ -175,7 +177,7 @@ void check_link(const Draft& draft, const UplinkDraft& uplink, const Complaints&
         refuse_inside_block(draft, {own.value.address, own.place}, "the uplink's address",
                             complaints);
     if (uplink.is(UplinkKind::direct) && draft.port_of(uplink) != nullptr &&
-        draft.link_addresses(uplink).empty())
+        draft.link_addresses(uplink).empty() && !draft.link_addresses(uplink).has_gaps)
         complaints.error(uplink.place, fmt::format("port {} has no address; give it the uplink's",
                                                    draft.port_of(uplink)->name));
 }

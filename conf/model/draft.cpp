@@ -19,13 +19,16 @@ const PortDraft* Draft::port_of(const UplinkDraft& uplink) const {
     return uplink.port ? find_port(uplink.port->value) : nullptr;
 }
 
-const std::vector<Located<InterfaceAddress>>& Draft::link_addresses(
-    const UplinkDraft& uplink) const {
-    static const std::vector<Located<InterfaceAddress>> none;
+const List<InterfaceAddress>& Draft::link_addresses(const UplinkDraft& uplink) const {
+    static const List<InterfaceAddress> unknown = [] {
+        List<InterfaceAddress> list;
+        list.has_gaps = true;
+        return list;
+    }();
     if (uplink.is(UplinkKind::gre))
         return uplink.inner;
     const PortDraft* port = port_of(uplink);
-    return port == nullptr ? none : port->addresses;
+    return port == nullptr ? unknown : port->addresses;
 }
 
 bool Draft::is_lan(const PortDraft& port) const {

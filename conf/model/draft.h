@@ -19,7 +19,7 @@ struct PortDraft {
     std::string name;
     Place place;  // of its name
     Given<std::string> device;
-    std::vector<Located<InterfaceAddress>> addresses;
+    List<InterfaceAddress> addresses;
     Given<std::uint16_t> mtu;
 };
 
@@ -35,13 +35,13 @@ struct UnderlayDraft {
 
 struct BgpDraft {
     Place place;
-    std::vector<Located<Address>> peers;
+    List<Address> peers;
     Given<AsNumber> asn;
     Given<std::string> password_file;
     Given<bool> ttl_security;
     Given<Duration> hold;
     Given<std::uint32_t> max_prefixes;
-    std::vector<Located<Community>> canary_communities;
+    List<Community> canary_communities;
 };
 
 struct UplinkDraft {
@@ -50,11 +50,11 @@ struct UplinkDraft {
     Given<UplinkKind> kind;
     Given<std::string> port;
     std::optional<UnderlayDraft> underlay;
-    std::vector<Located<InterfaceAddress>> inner;
-    std::vector<Located<Address>> gateways;
-    std::vector<Located<Address>> control_sources;
-    std::vector<Located<Address>> sentinels;
-    std::vector<Located<AsNumber>> upstreams;
+    List<InterfaceAddress> inner;
+    List<Address> gateways;
+    List<Address> control_sources;
+    List<Address> sentinels;
+    List<AsNumber> upstreams;
     std::optional<BgpDraft> bgp;
     Given<BitRate> limit;
 
@@ -64,16 +64,16 @@ struct UplinkDraft {
 struct PrefixSetDraft {
     std::string name;
     Place place;  // of its name
-    std::vector<Located<Prefix>> prefixes;
-    std::vector<Located<Address>> beacons;
-    std::vector<Located<Address>> next_hops;
+    List<Prefix> prefixes;
+    List<Address> beacons;
+    List<Address> next_hops;
 };
 
 // One entry of `targets`: addresses in one AS.
 struct TargetDraft {
     Place place;
     Given<AsNumber> asn;
-    std::vector<Located<Address>> addresses;
+    List<Address> addresses;
     Given<bool> own;
 
     [[nodiscard]] bool is_own() const { return own && own->value; }
@@ -94,15 +94,17 @@ struct Draft {
     Given<Mode> mode;
 
     Given<DataplaneKind> kind;
-    std::vector<Located<unsigned>> cores;
+    List<unsigned> cores;
     Given<PollMode> poll;
 
     std::vector<PortDraft> ports;
     std::vector<UplinkDraft> uplinks;
     std::vector<PrefixSetDraft> prefix_sets;
+    bool has_prefix_sets_key = false;
 
     Given<Profile> profile;
     std::vector<TargetDraft> targets;
+    bool targets_have_gaps = false;
     Place targets_place;  // of `detect.targets`, or where it is missed
     Given<std::uint32_t> probe_limit;
 
@@ -115,9 +117,8 @@ struct Draft {
     [[nodiscard]] const PortDraft* find_port(std::string_view name) const;
     // The port that carries the uplink's packets; null when it is not known.
     [[nodiscard]] const PortDraft* port_of(const UplinkDraft& uplink) const;
-    // Our addresses on the uplink's own link.
-    [[nodiscard]] const std::vector<Located<InterfaceAddress>>& link_addresses(
-        const UplinkDraft& uplink) const;
+    // Our addresses on the uplink's own link; with gaps when the link is not known.
+    [[nodiscard]] const List<InterfaceAddress>& link_addresses(const UplinkDraft& uplink) const;
     [[nodiscard]] bool is_lan(const PortDraft& port) const;
     [[nodiscard]] bool protects(Family family) const;
 };

@@ -6,6 +6,12 @@
 namespace detour::model {
 namespace {
 
+Parsed<unsigned> parse_version(std::string_view text) {
+    if (text != "1")
+        return std::unexpected(ParseError{"this detour reads version: 1", 0});
+    return 1;
+}
+
 Section subsection(const Section& parent, std::string_view key, const Node& node,
                    std::span<const std::string_view> known) {
     return {node, parent.place_of(key), known, parent.complaints()};
@@ -88,8 +94,10 @@ UplinkDraft read_uplink(const Section::Child& child, const Complaints& complaint
     // One gateway may be written without brackets.
     if (const Node* node = uplink.child("gateway"); node && node->kind == Node::Kind::list)
         draft.gateways = uplink.values("gateway", parse_host_address);
-    else if (auto gateway = uplink.value("gateway", parse_host_address))
-        draft.gateways.push_back(std::move(*gateway));
+    else if (const auto gateway = uplink.value("gateway", parse_host_address))
+        draft.gateways.push_back(*gateway);
+    else
+        draft.gateways.has_gaps = gateway.was_given;
     if (const Node* node = uplink.child("underlay"))
         draft.underlay = read_underlay(uplink, *node);
     if (const Node* node = uplink.child("bgp"))
@@ -123,8 +131,8 @@ struct OverrideKey {
 
 void read_overrides(const Section& section, std::span<const OverrideKey> known, Draft& draft) {
     for (const OverrideKey& known_key : known)
-        if (auto duration = section.value(known_key.key, parse_duration))
-            draft.overrides.push_back({std::move(*duration), known_key.member});
+        if (const auto duration = section.value(known_key.key, parse_duration))
+            draft.overrides.push_back({*duration, known_key.member});
 }
 
 void read_detect(const Section& document, Draft& draft) {
@@ -133,12 +141,15 @@ void read_detect(const Section& document, Draft& draft) {
          {"start-up-grace", &Timing::start_up_grace},
          {"link-up-grace", &Timing::link_up_grace},
          {"armed-age", &Timing::armed_age}}};
-    draft.targets_place = document.place_of("detect");
+    draft.targets_place = {document.place_of("detect").position, "detect.targets"};
     const Node* node = document.child("detect");
     if (node == nullptr)
         return;
     const Section detect = subsection(document, "detect", *node, keys::detect);
     draft.targets_place = detect.place_of("targets");
+    const Node* targets = detect.child("targets");
+    draft.targets_have_gaps =
+        detect.has("targets") && (targets == nullptr || targets->kind != Node::Kind::list);
     draft.profile = detect.value("profile", parse_profile);
     for (const Section::Child& child : detect.items("targets"))
         draft.targets.push_back(read_target(child, detect.complaints()));
@@ -177,8 +188,7 @@ Draft read_draft(const Node& document_node, std::filesystem::path directory,
     draft.targets_place = document.place();
     if (!document.is_map())
         return draft;
-    (void)document.required("version", parse_number_in<unsigned, 1, 1>,
-                            "this detour reads version: 1");
+    (void)document.required("version", parse_version, "this detour reads version: 1");
     read_router(document, draft);
     read_dataplane(document, draft);
     document.require("ports", "name the interfaces that detour works with");
@@ -186,6 +196,7 @@ Draft read_draft(const Node& document_node, std::filesystem::path directory,
         draft.ports.push_back(read_port(child, complaints));
     for (const Section::Child& child : document.entries("uplinks"))
         draft.uplinks.push_back(read_uplink(child, complaints));
+    draft.has_prefix_sets_key = document.has("prefix-sets");
     for (const Section::Child& child : document.entries("prefix-sets"))
         draft.prefix_sets.push_back(read_prefix_set(child, complaints));
     read_detect(document, draft);

@@ -16,9 +16,8 @@ std::string join(const std::string& path, std::string_view key) {
     return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+// Why a key is not known here, when no near one is.
 std::string unknown_key(std::string_view key, std::span<const std::string_view> known) {
-    if (const auto meant = nearest(key, known); !meant.empty())
-        return fmt::format("unknown key; did you mean \"{}\"?", meant);
     for (const keys::Section& section : keys::sections)
         if (std::find(section.keys.begin(), section.keys.end(), key) != section.keys.end())
             return fmt::format("unknown key here; it belongs to {}", section.name);
@@ -64,24 +63,47 @@ Section::Section(const Node& node, Place place, std::span<const std::string_view
             place_, fmt::format("a map is wanted here, with the keys {}", fmt::join(keys, ", ")));
         return;
     }
-    for (const Node::Entry& entry : node_->entries)
-        if (std::find(keys.begin(), keys.end(), entry.key) == keys.end())
-            complaints_->error({entry.position, join(place_.path, entry.key)},
-                               unknown_key(entry.key, keys));
+    for (const Node::Entry& entry : node_->entries) {
+        if (std::find(keys.begin(), keys.end(), entry.key) != keys.end())
+            continue;
+        const Place where{entry.position, join(place_.path, entry.key)};
+        const auto meant = nearest(entry.key, keys);
+        if (meant.empty()) {
+            complaints_->error(where, unknown_key(entry.key, keys));
+            continue;
+        }
+        complaints_->error(where, fmt::format("unknown key; did you mean \"{}\"?", meant));
+        meant_.emplace_back(meant, &entry.value);
+    }
+}
+
+const Node* Section::find(std::string_view key) const {
+    if (node_ == nullptr)
+        return nullptr;
+    if (const Node* node = node_->find(key))
+        return node;
+    for (const auto& [meant, node] : meant_)
+        if (meant == key)
+            return node;
+    return nullptr;
 }
 
 const Node* Section::child(std::string_view key) const {
-    const Node* node = node_ == nullptr ? nullptr : node_->find(key);
+    const Node* node = find(key);
     return node == nullptr || node->kind == Node::Kind::refused ? nullptr : node;
 }
 
+bool Section::has(std::string_view key) const {
+    return node_ == nullptr || find(key) != nullptr;
+}
+
 Place Section::place_of(std::string_view key) const {
-    const Node* node = node_ == nullptr ? nullptr : node_->find(key);
+    const Node* node = find(key);
     return {node == nullptr ? place_.position : node->position, join(place_.path, key)};
 }
 
 void Section::require(std::string_view key, std::string_view advice) const {
-    if (node_ != nullptr && node_->find(key) == nullptr)
+    if (!has(key))
         complaints_->error(place_of(key), fmt::format("missing; {}", advice));
 }
 

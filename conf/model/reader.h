@@ -33,9 +33,23 @@ struct Located {
     Place place;
 };
 
-// Not given in the file, or not readable (then it was complained about).
+// A value that was given and could be read. One that could not be read was complained about
+// already: rules that miss a value look at was_given before they complain once more.
 template <class T>
-using Given = std::optional<Located<T>>;
+struct Given : std::optional<Located<T>> {
+    using std::optional<Located<T>>::optional;
+    using std::optional<Located<T>>::operator=;
+
+    bool was_given = false;
+};
+
+// The items of a list that could be read, and whether any could not.
+template <class T>
+struct List : std::vector<Located<T>> {
+    using std::vector<Located<T>>::vector;
+
+    bool has_gaps = false;
+};
 
 // Collects what is wrong.
 class Complaints {
@@ -73,18 +87,23 @@ class Section {
     // The file could be read as a map at all; otherwise missing keys are no news.
     [[nodiscard]] bool is_map() const { return node_ != nullptr; }
 
-    // The value of a key as it stands; null when it is not given or was refused.
+    // The value of a key as it stands, also when the key was only nearly written right; null when
+    // it is not given or was refused.
     [[nodiscard]] const Node* child(std::string_view key) const;
+    // The key is there, whatever it holds; in what is no map, every key might be.
+    [[nodiscard]] bool has(std::string_view key) const;
     [[nodiscard]] Place place_of(std::string_view key) const;
     // Complains when the key is not given at all.
     void require(std::string_view key, std::string_view advice) const;
 
     template <class T>
     [[nodiscard]] Given<T> value(std::string_view key, Parsed<T> (*parse)(std::string_view)) const {
+        Given<T> result;
         const Node* node = child(key);
-        if (node == nullptr || !is_scalar(*node, place_of(key)))
-            return std::nullopt;
-        return read<T>(*node, place_of(key), parse);
+        if (node != nullptr && is_scalar(*node, place_of(key)))
+            result = read<T>(*node, place_of(key), parse);
+        result.was_given = has(key);
+        return result;
     }
 
     template <class T>
@@ -96,13 +115,16 @@ class Section {
 
     // A list of single values; those that cannot be read are left out.
     template <class T>
-    [[nodiscard]] std::vector<Located<T>> values(std::string_view key,
-                                                 Parsed<T> (*parse)(std::string_view)) const {
-        std::vector<Located<T>> result;
-        for (const Child& item : items(key))
+    [[nodiscard]] List<T> values(std::string_view key, Parsed<T> (*parse)(std::string_view)) const {
+        List<T> result;
+        const std::vector<Child> all = items(key);
+        for (const Child& item : all)
             if (is_scalar(*item.node, item.place))
                 if (auto value = read<T>(*item.node, item.place, parse))
                     result.push_back(std::move(*value));
+        const Node* node = child(key);
+        const bool is_list = node != nullptr && node->kind == Node::Kind::list;
+        result.has_gaps = has(key) && (!is_list || result.size() < all.size());
         return result;
     }
 
@@ -115,8 +137,8 @@ class Section {
     [[nodiscard]] bool is_scalar(const Node& node, const Place& place) const;
 
     template <class T>
-    [[nodiscard]] Given<T> read(const Node& node, Place place,
-                                Parsed<T> (*parse)(std::string_view)) const {
+    [[nodiscard]] std::optional<Located<T>> read(const Node& node, Place place,
+                                                 Parsed<T> (*parse)(std::string_view)) const {
         auto parsed = parse(node.text);
         if (!parsed) {
             complaints_->unreadable(node, place.path, parsed.error());
@@ -125,7 +147,12 @@ class Section {
         return Located<T>{std::move(*parsed), std::move(place)};
     }
 
+    [[nodiscard]] const Node* find(std::string_view key) const;
+
     const Node* node_;
+    // Keys that were nearly written right, with their values: one slip is one complaint, not also
+    // that the right key is missing.
+    std::vector<std::pair<std::string_view, const Node*>> meant_;
     Place place_;
     const Complaints* complaints_;
 };

@@ -35,8 +35,9 @@ void refuse_inside_block(const Draft& draft, const Located<Address>& address, st
 [[nodiscard]] const PrefixSetDraft* protector_of(const Draft& draft, const Address& address);
 // The port or gre uplink that has the address as its own, by name; empty when none has.
 [[nodiscard]] std::string_view owner_of(const Draft& draft, const Address& address);
-[[nodiscard]] bool is_on_link(const std::vector<Located<InterfaceAddress>>& link,
-                              const Address& address);
-[[nodiscard]] bool has_family(const std::vector<Located<InterfaceAddress>>& link, Family family);
+[[nodiscard]] bool is_on_link(const List<InterfaceAddress>& link, const Address& address);
+// As far as the link is known; not known is not an error of who refers to it.
+[[nodiscard]] bool may_be_on_link(const List<InterfaceAddress>& link, const Address& address);
+[[nodiscard]] bool has_family(const List<InterfaceAddress>& link, Family family);
 
 }  // namespace detour::model
