@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Frames on their way out: gathered per port during a burst, sent together at its end. One node a
+// worker. A device with fewer transmit queues than there are workers has an owner among them; the
+// others hand their frames to it through a ring.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "conf/types/ids.h"
+#include "dataplane/node/bell.h"
+#include "dataplane/node/counters.h"
+#include "dataplane/node/drop.h"
+#include "dataplane/node/vector.h"
+
+struct rte_ring;
+
+namespace detour::node {
+
+// A port's way out, as one worker has it.
+struct Outlet {
+    std::uint16_t device = 0;                  // DPDK's number
+    std::uint16_t queue = 0;                   // this worker's transmit queue, if there is no relay
+    rte_ring* relay = nullptr;                 // to the worker that owns the queue
+    Bell* bell = nullptr;                      // of that worker
+    const std::atomic<bool>* is_up = nullptr;  // written by the engine; false: frames are dropped
+};
+
+class TransmitNode {
+ public:
+    TransmitNode(std::span<const Outlet> outlets, Counters& counters, DropNode& drops);
+
+    void send(std::uint16_t port, rte_mbuf* mbuf) {
+        Queue& queue = queues_[port];
+        if (queue.count == queue.frames.size())
+            flush(port);
+        queue.frames[queue.count++] = mbuf;
+    }
+    // Sends what was gathered; after every burst.
+    void flush() {
+        for (std::uint16_t port = 0; port < queues_.size(); ++port)
+            if (queues_[port].count != 0)
+                flush(port);
+    }
+
+ private:
+    struct alignas(64) Queue {
+        std::array<rte_mbuf*, vector_size> frames;
+        std::uint16_t count = 0;
+        Outlet outlet;
+    };
+
+    void flush(std::uint16_t port);
+
+    std::vector<Queue> queues_;
+    Counters& counters_;
+    DropNode& drops_;
+};
+
+}  // namespace detour::node
