@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "dataplane/engine/box.h"
+
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <set>
+
+#include "dataplane/engine/buffers.h"
+#include "dataplane/engine/descriptor.h"
+#include "dataplane/engine/eal.h"
+#include "dataplane/engine/host.h"
+#include "dataplane/engine/keeper.h"
+#include "dataplane/engine/kernel_link.h"
+#include "dataplane/engine/lock.h"
+#include "dataplane/engine/log.h"
+#include "dataplane/engine/port/port.h"
+#include "dataplane/engine/telemetry/desk.h"
+#include "dataplane/engine/telemetry/report.h"
+#include "dataplane/engine/twin.h"
+#include "dataplane/engine/undo.h"
+#include "dataplane/engine/worker/fabric.h"
+#include "dataplane/fib/publisher.h"
+#include "dataplane/mirror/mirror.h"
+#include "dataplane/packet/mtu.h"
+
+namespace detour::engine {
+namespace {
+
+constexpr Duration link_poll_interval = std::chrono::milliseconds(100);
+constexpr Duration reclaim_interval = std::chrono::milliseconds(10);
+
+Instant now() {
+    return Instant(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+// SIGHUP is caught so that a closed terminal or a habit from other daemons does not end the box.
+Descriptor catch_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    return Descriptor(signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+}  // namespace
+
+// In the order of their making; the destructor takes them down in the reverse order.
+struct Box::Parts {
+    Parts(model::Config configuration, const program::Options& options)
+        : config(std::move(configuration)), run(options.run()) {}
+
+    [[nodiscard]] std::expected<void, Error> open();
+    [[nodiscard]] std::expected<void, Error> read_devices();
+    [[nodiscard]] std::expected<void, Error> start_eal();
+    [[nodiscard]] std::expected<void, Error> open_ports();
+    [[nodiscard]] std::expected<void, Error> open_twins();
+    [[nodiscard]] std::expected<void, Error> make_fabric();
+    [[nodiscard]] std::expected<void, Error> open_mirror();
+    [[nodiscard]] mirror::Devices mirrored_devices() const;
+    [[nodiscard]] bool was_used(std::uint16_t adjacency);
+
+    [[nodiscard]] std::expected<void, Error> run_until_stopped();
+    [[nodiscard]] std::expected<void, Error> start_forwarding();
+    void follow_links();
+    // Waits for something to happen, and lets who it happened to handle it.
+    void turn();
+    [[nodiscard]] Duration patience(Instant time) const;
+    void read_signals();
+
+    model::Config config;
+    program::RunDir run;
+    std::vector<const model::Uplink*> tunnels;  // by TunnelIndex
+    std::vector<DeviceName> device_names;       // by PortId
+    Descriptor signals;
+    Keeper keeper;
+    Descriptor lock;
+    EalPlan plan;
+    BufferPlan buffer_plan;
+    std::optional<Eal> eal;
+    std::unique_ptr<Host> host;
+    Buffers buffers;
+    std::vector<Port> ports;
+    std::vector<Twin> port_twins;
+    std::vector<Twin> tunnel_twins;
+    std::optional<node::TunnelFinder> tunnel_finder;
+    std::optional<fib::Publisher> publisher;
+    std::unique_ptr<Fabric> fabric;
+    std::optional<LinkWatch> links;
+    std::unique_ptr<mirror::Mirror> kernel;
+    std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
+    Desk desk;
+    bool is_forwarding = false;
+    bool is_reclaiming = false;  // states wait for a worker to let go of them
+    bool must_stop = false;
+};
+
+std::expected<void, Error> Box::Parts::open() {
+    signals = catch_signals();
+    keeper = Keeper::from_environment();
+    for (const model::Uplink& uplink : config.uplinks)
+        if (uplink.kind == model::UplinkKind::gre)
+            tunnels.push_back(&uplink);
+    auto taken = take_lock(run.lock_file("detour-dataplane"));
+    if (!taken)
+        return std::unexpected(taken.error());
+    lock = std::move(*taken);
+    using Step = std::expected<void, Error> (Parts::*)();
+    for (const Step step : {&Parts::read_devices, &Parts::start_eal, &Parts::open_ports,
+                            &Parts::open_twins, &Parts::make_fabric, &Parts::open_mirror})
+        if (auto done = (this->*step)(); !done)
+            return done;
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::read_devices() {
+    std::vector<BufferRequest::Port> sizes;
+    for (const model::Port& port : config.ports) {
+        auto name = DeviceName::parse(port.device);
+        if (!name)
+            return std::unexpected(
+                setup_error(fmt::format("port {}: {}", port.name, name.error().message)));
+        device_names.push_back(std::move(*name));
+    }
+    std::vector<HostPort> host_ports;
+    for (const model::Port& port : config.ports) {
+        sizes.push_back({device_names[port.id.value], port.mtu});
+        host_ports.push_back({device_names[port.id.value], port.mtu});
+    }
+    const auto planned = plan_buffers(
+        {.ports = sizes, .worker_count = std::max<std::size_t>(config.dataplane.cores.size(), 1)});
+    if (!planned)
+        return std::unexpected(planned.error());
+    buffer_plan = *planned;
+    std::set<std::string> twins;
+    for (const model::Port& port : config.ports)
+        twins.insert(port.name);
+    for (const model::Uplink* uplink : tunnels)
+        twins.insert(uplink->name);
+    auto opened = Host::open(run, host_ports, twins);
+    if (!opened)
+        return std::unexpected(opened.error());
+    host = std::move(*opened);
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::start_eal() {
+    EalRequest request{.file_prefix = run.eal_file_prefix(),
+                       .processors = usable_processors(),
+                       .worker_cores = config.dataplane.cores,
+                       .memory_megabytes = buffer_plan.memory_megabytes(),
+                       .free_hugepage_megabytes = free_hugepage_megabytes()};
+    for (const DeviceName& name : device_names)
+        if (name.is_pci())
+            request.pci_devices.push_back(name.name());
+    auto planned = plan_eal(request);
+    if (!planned)
+        return std::unexpected(planned.error());
+    plan = std::move(*planned);
+    if (!plan.has_hugepages)
+        say("{} MB of hugepages are wanted and {} MB are free: going on without, somewhat slower "
+            "(sysctl vm.nr_hugepages={} before the start)",
+            request.memory_megabytes, request.free_hugepage_megabytes,
+            request.memory_megabytes / 2 + 1);
+    auto started = Eal::start(plan, run.path());
+    if (!started)
+        return std::unexpected(started.error());
+    eal.emplace(std::move(*started));
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::open_ports() {
+    auto made = make_buffers(buffer_plan);
+    if (!made)
+        return std::unexpected(made.error());
+    buffers = std::move(*made);
+    for (const model::Port& port : config.ports) {
+        auto opened = Port::open(port, device_names[port.id.value]);
+        if (!opened)
+            return std::unexpected(opened.error());
+        ports.push_back(std::move(*opened));
+        const auto workers = static_cast<unsigned>(plan.worker_cores.size());
+        if (auto configured = ports.back().configure(workers, buffers.get()); !configured)
+            return configured;
+    }
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::open_twins() {
+    for (const Port& port : ports) {
+        auto twin = Twin::open(
+            {.name = port.name(), .kind = TwinKind::tap, .mtu = port.mtu(), .mac = port.mac()},
+            keeper, host->undo());
+        if (!twin)
+            return std::unexpected(twin.error());
+        port_twins.push_back(std::move(*twin));
+    }
+    for (const model::Uplink* uplink : tunnels) {
+        const model::Underlay& underlay = *uplink->underlay;
+        auto twin =
+            Twin::open({.name = uplink->name,
+                        .kind = TwinKind::tun,
+                        .mtu = packet::tunnel_mtu(config.port(underlay.port).mtu, underlay.key)},
+                       keeper, host->undo());
+        if (!twin)
+            return std::unexpected(twin.error());
+        tunnel_twins.push_back(std::move(*twin));
+    }
+    // The descriptors that came back are queues of these twins; the keeper has its own.
+    keeper.kept().clear();
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::make_fabric() {
+    std::vector<node::TunnelEnds> ends;
+    for (const model::Uplink* uplink : tunnels)
+        ends.push_back({.local = uplink->underlay->local,
+                        .remote = uplink->underlay->remote,
+                        .key = uplink->underlay->key});
+    tunnel_finder.emplace(ends);
+    publisher.emplace(plan.worker_cores.size());
+    auto made = Fabric::make({.ports = ports,
+                              .port_twins = port_twins,
+                              .tunnel_twins = tunnel_twins,
+                              .cores = plan.worker_cores,
+                              .poll = config.dataplane.poll,
+                              .extent = {.ports = config.ports.size(),
+                                         .tunnels = tunnels.size(),
+                                         .uplinks = config.uplinks.size(),
+                                         .sets = config.prefix_sets.size()},
+                              .buffers = buffers.get()},
+                             *tunnel_finder, *publisher);
+    if (!made)
+        return std::unexpected(made.error());
+    fabric = std::move(*made);
+    return {};
+}
+
+mirror::Devices Box::Parts::mirrored_devices() const {
+    mirror::Devices devices;
+    for (const Twin& twin : port_twins)
+        devices.ports.push_back({.interface = twin.index()});
+    for (const model::Uplink& uplink : config.uplinks)
+        if (uplink.kind == model::UplinkKind::direct)
+            devices.ports[uplink.port.value].uplink = uplink.id.value;
+    for (std::size_t i = 0; i < tunnels.size(); ++i) {
+        const model::Underlay& underlay = *tunnels[i]->underlay;
+        devices.tunnels.push_back({.interface = tunnel_twins[i].index(),
+                                   .uplink = tunnels[i]->id,
+                                   .underlay = underlay.port,
+                                   .local = underlay.local,
+                                   .remote = underlay.remote,
+                                   .key = underlay.key,
+                                   .ttl = underlay.ttl});
+    }
+    for (const model::PrefixSet& set : config.prefix_sets)
+        for (const Prefix& prefix : set.prefixes)
+            devices.prefixes.emplace_back(prefix, set.id);
+    return devices;
+}
+
+bool Box::Parts::was_used(std::uint16_t adjacency) {
+    std::uint64_t packets = 0;
+    for (const auto& worker : fabric->workers())
+        packets += worker->counters().adjacencies[adjacency].packets.get();
+    used_before.resize(std::max<std::size_t>(used_before.size(), adjacency + std::size_t{1}));
+    return std::exchange(used_before[adjacency], packets) != packets;
+}
+
+std::expected<void, Error> Box::Parts::open_mirror() {
+    auto watched = LinkWatch::open();
+    if (!watched)
+        return std::unexpected(watched.error());
+    links.emplace(std::move(*watched));
+    auto opened = mirror::Mirror::open(
+        mirrored_devices(),
+        [this](std::unique_ptr<const fib::ForwardingState> state) {
+            publisher->publish(std::move(state));
+        },
+        [this](std::uint16_t adjacency) { return was_used(adjacency); });
+    if (!opened)
+        return std::unexpected(Error{opened.error().message});
+    kernel = std::move(*opened);
+    return {};
+}
+
+std::expected<void, Error> Box::Parts::start_forwarding() {
+    for (Port& port : ports)
+        if (auto started = port.start(); !started)
+            return started;
+    fabric->start();
+    is_forwarding = true;
+    follow_links();
+    if (auto opened = desk.open(commands); !opened)
+        return opened;
+    say("forwarding on {} ports and {} tunnels, {} worker(s) on core {}", ports.size(),
+        tunnels.size(), plan.worker_cores.size(), fmt::join(plan.worker_cores, ", "));
+    keeper.say_ready("forwarding");
+    return {};
+}
+
+// A kernel's interface knows its carrier; of other devices the driver is asked.
+void Box::Parts::follow_links() {
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        bool is_up = false;
+        if (const auto interface = ports[i].device_name().interface()) {
+            const auto link = find_link(*interface);
+            is_up = link && *link && (*link)->is_up;
+        } else {
+            is_up = ports[i].has_link();
+        }
+        if (ports[i].is_up().exchange(is_up) == is_up)
+            continue;
+        say("port {}: link {}", ports[i].name(), is_up ? "up" : "down");
+        port_twins[i].set_carrier(is_up ? Carrier::on : Carrier::off);
+    }
+}
+
+std::expected<void, Error> Box::Parts::run_until_stopped() {
+    while (!must_stop) {
+        turn();
+        if (!is_forwarding && kernel->is_synced())
+            if (auto started = start_forwarding(); !started)
+                return started;
+        if (fabric->exchange().has_lost_twin())
+            return std::unexpected(Error{"an interface of this box was deleted: starting anew"});
+    }
+    say("stopping");
+    keeper.say_stopping();
+    return {};
+}
+
+Duration Box::Parts::patience(Instant time) const {
+    Duration longest = std::chrono::seconds(1);
+    const bool asks_drivers =
+        std::ranges::any_of(device_names, [](const DeviceName& name) { return !name.interface(); });
+    if (asks_drivers)
+        longest = link_poll_interval;
+    if (is_reclaiming)
+        longest = reclaim_interval;
+    if (const auto deadline = kernel->next_deadline())
+        longest = std::clamp(Duration(*deadline - time), Duration(0), longest);
+    return longest;
+}
+
+void Box::Parts::turn() {
+    const auto [first, second] = kernel->descriptors();
+    std::array<pollfd, 5> events{{{signals.get(), POLLIN, 0},
+                                  {links->descriptor(), POLLIN, 0},
+                                  {desk.descriptor(), POLLIN, 0},
+                                  {first, POLLIN, 0},
+                                  {second, POLLIN, 0}}};
+    const Duration wait = patience(now());
+    const timespec limit{.tv_sec = wait / std::chrono::seconds(1),
+                         .tv_nsec = (wait % std::chrono::seconds(1)).count()};
+    ppoll(events.data(), events.size(), &limit, nullptr);
+    if (events[0].revents != 0)
+        read_signals();
+    if (events[3].revents != 0 || events[4].revents != 0)
+        kernel->on_readable(now());
+    if (const auto deadline = kernel->next_deadline(); deadline && *deadline <= now())
+        kernel->on_time(now());
+    if (events[1].revents != 0)
+        links->clear();
+    if (is_forwarding)
+        follow_links();
+    if (events[2].revents != 0)
+        desk.serve([this](const Question& question) {
+            return Report(config, ports, *fabric, *kernel, *publisher).answer(question);
+        });
+    is_reclaiming = publisher->reclaim() != 0;
+}
+
+void Box::Parts::read_signals() {
+    signalfd_siginfo signal{};
+    while (read(signals.get(), &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo == SIGHUP)
+            say("SIGHUP changes nothing; restart to use a changed configuration");
+        else
+            must_stop = true;
+    }
+}
+
+Box::Box(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+// Threads end before what they use; the twins' queues are closed before the host is put back, and
+// the EAL ends last.
+Box::~Box() {
+    Parts& parts = *parts_;
+    if (parts.fabric)
+        parts.fabric->stop();
+    parts.fabric.reset();
+    parts.kernel.reset();
+    parts.ports.clear();
+    parts.port_twins.clear();
+    parts.tunnel_twins.clear();
+    parts.buffers.reset();
+    parts.host.reset();
+    parts.eal.reset();
+}
+
+std::expected<std::unique_ptr<Box>, Error> Box::open(model::Config config,
+                                                     const program::Options& options) {
+    std::unique_ptr<Box> box(new Box(std::make_unique<Parts>(std::move(config), options)));
+    if (auto opened = box->parts_->open(); !opened)
+        return std::unexpected(opened.error());
+    return box;
+}
+
+std::expected<void, Error> Box::run() {
+    return parts_->run_until_stopped();
+}
+
+}  // namespace detour::engine

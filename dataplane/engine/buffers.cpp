@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "dataplane/engine/buffers.h"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_ether.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "dataplane/engine/port/port.h"
+#include "dataplane/node/vector.h"
+
+namespace detour::engine {
+namespace {
+
+constexpr std::size_t cache_size = 256;
+constexpr std::size_t cache_line = 64;
+// Ethernet and one VLAN tag, what a frame has besides the packet.
+constexpr std::size_t frame_overhead = RTE_ETHER_HDR_LEN + 4;
+// A capture that is played in a loop lies in buffers as a whole.
+constexpr unsigned capture_buffers = 32768;
+
+}  // namespace
+
+std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
+    std::size_t size = RTE_MBUF_DEFAULT_DATAROOM;
+    // Per worker: its three rings full, a burst in hand on the way in and out, and its cache; the
+    // same cache for the main thread and the exchange.
+    const std::size_t per_worker = 3 * ring_size + 4 * node::vector_size + cache_size;
+    std::size_t count = request.worker_count * per_worker + 2 * cache_size;
+    for (const BufferRequest::Port& port : request.ports) {
+        size = std::max({size, port.mtu + frame_overhead, port.device.buffer_size(port.mtu)});
+        count += request.worker_count * 2 * queue_size;
+        if (port.device.driver() == Driver::pcap && port.device.argument("infinite_rx"))
+            count += capture_buffers;
+    }
+    size = (size + cache_line - 1) / cache_line * cache_line + RTE_PKTMBUF_HEADROOM;
+    if (size > UINT16_MAX)
+        return std::unexpected(setup_error(
+            fmt::format("a port wants buffers of {} bytes, at most {} are possible: lower its mtu "
+                        "or framesz",
+                        size, UINT16_MAX)));
+    return BufferPlan{.count = static_cast<unsigned>(count),
+                      .size = static_cast<std::uint16_t>(size)};
+}
+
+std::size_t BufferPlan::memory_megabytes() const {
+    constexpr std::size_t megabyte = 1024 * 1024;
+    constexpr std::size_t rings_and_drivers = 32;
+    const std::size_t buffer = size + sizeof(rte_mbuf) + 2 * cache_line;
+    return (count * buffer + megabyte - 1) / megabyte + rings_and_drivers;
+}
+
+void FreeBuffers::operator()(rte_mempool* pool) const {
+    rte_mempool_free(pool);
+}
+
+std::expected<Buffers, Error> make_buffers(const BufferPlan& plan) {
+    Buffers buffers(rte_pktmbuf_pool_create("buffers", plan.count, cache_size, 0, plan.size,
+                                            static_cast<int>(rte_socket_id())));
+    if (buffers == nullptr)
+        return std::unexpected(Error{fmt::format(
+            "no memory for {} packet buffers of {} bytes ({}): free some, or reserve hugepages "
+            "(sysctl vm.nr_hugepages={})",
+            plan.count, plan.size, rte_strerror(rte_errno), plan.memory_megabytes() / 2 + 1)});
+    return buffers;
+}
+
+}  // namespace detour::engine

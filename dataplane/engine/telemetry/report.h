@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The answers to detour's telemetry commands. All of it is read on the engine's thread; counters of
+// workers are read while they count.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "conf/model/config.h"
+#include "dataplane/engine/port/port.h"
+#include "dataplane/engine/telemetry/answer.h"
+#include "dataplane/engine/telemetry/desk.h"
+#include "dataplane/engine/worker/fabric.h"
+#include "dataplane/fib/publisher.h"
+#include "dataplane/mirror/mirror.h"
+
+namespace detour::engine {
+
+// Lists take the first entry's number after a comma (/detour/ports,40) and come in pages
+// (answer.h).
+inline constexpr std::array commands{
+    Command{"/detour/version", "Version and commit"},
+    Command{"/detour/ports", "Ports with link and counters. Parameter: first entry"},
+    Command{"/detour/tunnels", "Tunnels with counters. Parameter: first entry"},
+    Command{"/detour/drops", "Dropped packets by reason. Parameter: first entry"},
+    Command{"/detour/punts",
+            "Packets handed to the kernel by reason, and taken from it. Parameter: first entry"},
+    Command{"/detour/tables", "The mirror of the kernel: sizes, synchronisation, latencies"},
+    Command{"/detour/workers", "Workers with their load. Parameter: first entry"},
+    Command{"/detour/sets",
+            "Packets in and out by uplink, prefix set and family. Parameter: first entry"},
+};
+
+// What there is to report on; all of it outlives the report.
+class Report {
+ public:
+    Report(const model::Config& config, std::span<const Port> ports, const Fabric& fabric,
+           const mirror::Mirror& mirror, const fib::Publisher& publisher)
+        : config_(config), ports_(ports), fabric_(fabric), mirror_(mirror), publisher_(publisher) {}
+
+    [[nodiscard]] Answer::Object answer(const Question& question) const;
+
+ private:
+    [[nodiscard]] Answer::List ports() const;
+    [[nodiscard]] Answer::List tunnels() const;
+    [[nodiscard]] Answer::List drops() const;
+    [[nodiscard]] Answer::List punts() const;
+    [[nodiscard]] Answer::Object tables() const;
+    [[nodiscard]] Answer::List workers() const;
+    [[nodiscard]] Answer::List sets() const;
+
+    // The same counter of all workers.
+    template <class Choose>
+    [[nodiscard]] std::uint64_t sum(Choose choose) const {
+        std::uint64_t total = 0;
+        for (const auto& worker : fabric_.workers())
+            total += choose(worker->counters()).get();
+        return total;
+    }
+    template <class Choose>
+    void add_traffic(Answer::Object& object, Choose choose) const;
+
+    const model::Config& config_;
+    std::span<const Port> ports_;
+    const Fabric& fabric_;
+    const mirror::Mirror& mirror_;
+    const fib::Publisher& publisher_;
+};
+
+}  // namespace detour::engine

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The threads that move packets and what lies between them: workers on their cores, the exchange,
+// the rings and bells. Who polls which queue is decided here:
+//     receive queue q of port p     worker (p + q) mod n, or worker q if there is one a worker
+//     transmit queue of worker w    w if the port has so many, else by a relay to an owner
+//     a port's twin                 the worker that owns the port's first transmit queue
+//     a tunnel's twin               worker t mod n
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "conf/model/config.h"
+#include "dataplane/engine/error.h"
+#include "dataplane/engine/port/port.h"
+#include "dataplane/engine/twin.h"
+#include "dataplane/engine/worker/exchange.h"
+#include "dataplane/engine/worker/worker.h"
+#include "dataplane/fib/publisher.h"
+#include "dataplane/node/tunnel_finder.h"
+
+namespace detour::engine {
+
+struct FabricRequest {
+    std::span<Port> ports;               // by PortId, configured
+    std::span<const Twin> port_twins;    // by PortId
+    std::span<const Twin> tunnel_twins;  // by TunnelIndex
+    std::vector<unsigned> cores;         // by worker
+    model::PollMode poll = model::PollMode::adaptive;
+    node::Extent extent;
+    rte_mempool* buffers = nullptr;
+};
+
+class Fabric {
+ public:
+    // All that is referred to outlives the fabric. Throws nothing; a ring that cannot be made is an
+    // error.
+    [[nodiscard]] static std::expected<std::unique_ptr<Fabric>, Error> make(
+        const FabricRequest& request, const node::TunnelFinder& tunnels, fib::Publisher& publisher);
+    ~Fabric();
+    Fabric(const Fabric&) = delete;
+    Fabric& operator=(const Fabric&) = delete;
+
+    // A forwarding state was published, ports are started.
+    void start();
+    // All threads have ended when it returns.
+    void stop();
+
+    [[nodiscard]] std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
+    [[nodiscard]] const Exchange& exchange() const { return *exchange_; }
+
+ private:
+    struct FreeRing {
+        void operator()(rte_ring* ring) const;
+    };
+
+    Fabric() = default;
+    [[nodiscard]] std::expected<void, Error> build(const FabricRequest& request,
+                                                   const node::TunnelFinder& tunnels,
+                                                   fib::Publisher& publisher);
+    // Null when there is no memory.
+    rte_ring* make_ring(const std::string& name, unsigned flags);
+    [[nodiscard]] bool add_port(const FabricRequest& request, std::size_t port,
+                                std::vector<WorkerRequest>& workers);
+    [[nodiscard]] bool add_outlets(Port& port, std::size_t index,
+                                   std::vector<WorkerRequest>& workers);
+    [[nodiscard]] std::vector<ExchangeTwin> exchange_twins(
+        const FabricRequest& request, std::span<const WorkerRequest> workers) const;
+
+    std::vector<std::unique_ptr<rte_ring, FreeRing>> rings_;
+    std::vector<std::unique_ptr<node::Bell>> worker_bells_;
+    node::Bell exchange_bell_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<Exchange> exchange_;
+    bool is_running_ = false;
+};
+
+}  // namespace detour::engine
