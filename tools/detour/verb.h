@@ -40,6 +40,7 @@ inline constexpr int schema_version = 1;
 
 // The verbs' declarations, each in the source of its name.
 [[nodiscard]] Action declare_check(CLI::App& arguments);
+[[nodiscard]] Action declare_run(CLI::App& arguments);
 [[nodiscard]] Action declare_version(CLI::App& arguments);
 
 }  // namespace detour::command
