@@ -25,6 +25,11 @@ def folder_of(flavour: str) -> str:
     return os.path.join(ROOT, f"build-{flavour}" if flavour else "build")
 
 
+def product(name: str) -> str:
+    """A built file: of the flavour that tools/test runs, else of build/."""
+    return os.path.join(os.environ.get("DETOUR_BUILD", folder_of("")), name)
+
+
 def build(flavour: str = "", targets: tuple = ()) -> str:
     """Build the targets (all of them if none is named) and return the build folder."""
     folder = folder_of(flavour)

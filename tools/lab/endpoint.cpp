@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -128,6 +128,11 @@ void sleep_until(Instant deadline) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_zero);
     const timespec time{.tv_sec = seconds.count(), .tv_nsec = (since_zero - seconds).count()};
     ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
+}
+
+void come_first() {
+    const sched_param priority{.sched_priority = 10};
+    ::sched_setscheduler(0, SCHED_FIFO, &priority);
 }
 
 void stop_on_signals() {

@@ -48,6 +48,10 @@ class Descriptor {
 [[nodiscard]] Instant now();
 void sleep_until(Instant deadline);
 
+// Be scheduled before ordinary processes, where that is allowed: what the lab measures is the
+// network and not this machine's other work.
+void come_first();
+
 // Set by SIGINT and SIGTERM once stop_on_signals() was called; blocking calls return EINTR then.
 extern volatile std::sig_atomic_t is_stopping;
 void stop_on_signals();

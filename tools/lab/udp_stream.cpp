@@ -217,6 +217,7 @@ std::string run_source(const SourceOptions& options) {
         throw std::invalid_argument("a payload has at least 24 bytes, and a rate is not 0");
     const Descriptor socket = connected_socket(options.to, options.from ? &*options.from : nullptr,
                                                SOCK_DGRAM, Duration{});
+    come_first();
     Batch batch(options.payload_size);
     Sent total;
     std::uint64_t stall_count = 0;
@@ -263,6 +264,7 @@ std::string run_sink(const SinkOptions& options) {
     // Wakes for a report, and sees a stop that came between the test and the call.
     const timeval wake{.tv_sec = 0, .tv_usec = 100'000};
     ::setsockopt(socket.number(), SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof wake);
+    come_first();
     Batch batch(2048);
     Sink sink(options);
     Instant next_report = now() + options.report_every.value_or(1h);
