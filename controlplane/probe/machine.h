@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Inside of the prober; internal to controlplane/probe. Four parts, one file each:
+//   prober.cpp   inputs and timers: who is called when
+//   pace.cpp     intervals: levels, the suspicion burst, thinning, staggering
+//   rounds.cpp   what is sent when a target, a tunnel, a sentinel is due
+//   flight.cpp   one probe's life: planned -> pending -> (ok | lost -> reversed), in a slot
+// Everything configured is an index into a vector built once; a probe costs a slot and a timer,
+// both reused.
+#pragma once
+
+#include <array>
+#include <limits>
+#include <vector>
+
+#include "controlplane/probe/prober.h"
+#include "controlplane/probe/random.h"
+#include "controlplane/probe/rate_window.h"
+#include "controlplane/probe/round_trip.h"
+#include "controlplane/probe/timers.h"
+
+namespace detour::probe {
+
+inline constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+
+// A target or a sentinel: whatever probes are sent to and rates are kept for.
+struct Destination {
+    Address address;
+    RateWindow window;
+    bool is_retired = false;
+    std::optional<TargetId> target;
+    std::uint32_t uplink = none;  // sentinel: whose
+    std::uint16_t sentinel = 0;
+};
+
+// One (uplink, set, family). `beacons` are those of the family, as indices in SetOptions::beacons.
+struct WatchSlot {
+    std::uint32_t uplink = 0;
+    std::uint32_t set = 0;
+    Family family = Family::ipv4;
+    Level level = Level::away;
+    std::vector<std::vector<std::uint8_t>> prefixes;  // beacons by prefix, only those of the family
+    std::vector<Instant> due;           // by destination: when B is due there at the idle interval
+    std::vector<std::uint32_t> rounds;  // by destination: beacons take turns at each
+    std::uint32_t sentinel_turn = 0;
+    std::uint32_t sentinel_generation = 0;
+    std::uint32_t egress_turn = 0;
+    std::uint32_t egress_generation = 0;
+    std::uint8_t egress_retries = 0;
+
+    [[nodiscard]] bool is_quick() const {
+        return level == Level::suspect || level == Level::canary;
+    }
+    [[nodiscard]] std::uint8_t beacon(std::uint32_t of_turn) const {
+        const auto& prefix = prefixes[of_turn % prefixes.size()];
+        return prefix[of_turn / prefixes.size() % prefix.size()];
+    }
+};
+
+// One (uplink, family): the pairs' rhythm and the tunnel probes.
+struct Lane {
+    std::uint32_t uplink = 0;
+    Family family = Family::ipv4;
+    std::optional<Address> control;
+    std::vector<std::uint32_t> watches;
+    Duration interval{};  // zero: no pairs
+    std::uint32_t round_generation = 0;
+    Duration tunnel_interval{};
+    std::uint32_t tunnel_generation = 0;
+    std::uint32_t tunnel_turn = 0;
+    std::uint8_t tunnel_retries = 0;
+};
+
+// The suspicion rate of a family: a tank that empties while it is used and fills at a sixth.
+struct Burst {
+    Duration left{};
+    Instant updated{};
+    bool is_wanted = false;
+    bool is_spending = false;
+    std::uint32_t generation = 0;
+};
+
+// What is to be sent, and by whom.
+struct Plan {
+    Instant at{};
+    Class probe_class = Class::control;
+    std::uint32_t uplink = 0;
+    std::uint32_t destination = 0;
+    Address source;
+    std::uint32_t set = none;
+    std::uint8_t beacon = 0;
+    std::uint8_t prefix = 0;
+    std::uint32_t pair = 0;
+    bool is_full_size = false;
+    bool is_fresh_flow = false;
+};
+
+struct Slot {
+    enum class Phase : std::uint8_t { free, planned, pending, late };
+
+    Phase phase = Phase::free;
+    std::uint32_t generation = 0;  // of its timer
+    Plan plan;
+    std::uint64_t number = 0;
+    EchoMark mark;
+    Instant sent{};
+};
+
+struct Prober::Machine {
+    explicit Machine(Options given);
+
+    // prober.cpp
+    void take(Instant now, const Input& input);
+    void run_timers(Instant now);
+    void fire(Instant now, const Timer& timer);
+    void drop_stale_timers();
+    [[nodiscard]] bool is_stale(const Timer& timer) const;
+    void on(Instant now, const Tick&);
+    void on(Instant now, const UplinkUsable& input);
+    void on(Instant now, const SetLevel& input);
+    void on(Instant now, const Carried& input);
+    void on(Instant now, const Reply& input);
+    void on(Instant now, const SendFailed& input);
+    void on(Instant now, const SetTarget& input);
+    void start(Instant now);
+
+    // pace.cpp
+    void repace(Instant now);
+    void update_burst(Instant now, Family family);
+    [[nodiscard]] bool is_suspect(const Lane& lane) const;
+    [[nodiscard]] double pairs_demand(const Lane& lane, Duration idle, Duration suspect) const;
+    [[nodiscard]] double demand_per_target(Family family) const;
+    [[nodiscard]] double sentinel_demand() const;
+    void set_stretch();
+    [[nodiscard]] Duration stretched(Duration interval) const;
+    [[nodiscard]] Duration sentinel_interval(const WatchSlot& watch) const;
+    [[nodiscard]] Duration half_armed_age() const { return options.schedule.armed_age / 2; }
+    void restagger(Instant now, Lane& lane);
+    [[nodiscard]] Duration lane_interval(const Lane& lane) const;
+    [[nodiscard]] bool is_due(Instant now, const Lane& lane, const WatchSlot& watch,
+                              std::uint32_t destination) const;
+
+    // rounds.cpp
+    void round(Instant now, const Timer& timer);
+    void plan_pairs(Instant now, Lane& lane, std::uint32_t destination);
+    void plan_beacons(Instant anchor, WatchSlot& watch, std::uint32_t destination,
+                      std::uint32_t pair);
+    [[nodiscard]] const WatchSlot* stand_in(const Lane& lane, const WatchSlot& watch) const;
+    void tunnel(Instant now, std::uint32_t index);
+    void send_tunnel(Instant now, Lane& lane);
+    void egress(Instant now, std::uint32_t index);
+    void send_egress(Instant now, WatchSlot& watch);
+    void sentinel(Instant now, std::uint32_t index);
+    [[nodiscard]] std::uint32_t next_target(Instant now, Family family, std::uint32_t& turn) const;
+
+    // flight.cpp
+    std::uint32_t plan(const Plan& probe);
+    void plan_and_send(Instant now, const Plan& probe) { send(now, plan(probe)); }
+    void send(Instant now, std::uint32_t index);
+    void lose(Instant now, std::uint32_t index);
+    void finish(Instant now, std::uint32_t index, Result result, std::optional<UplinkId> arrival);
+    void release(std::uint32_t index);
+    void retry(Instant now, const Plan& lost);
+    [[nodiscard]] std::uint32_t rate_limit(const Destination& destination) const;
+    [[nodiscard]] bool has_room(Instant now, const Destination& destination) const;
+    [[nodiscard]] RoundTrip& round_trip(std::uint32_t uplink, std::uint32_t destination) {
+        return round_trips[uplink * destinations.size() + destination];
+    }
+
+    // Lookups; configured ids only.
+    [[nodiscard]] std::uint32_t uplink_index(UplinkId id) const;
+    [[nodiscard]] std::uint32_t watch_index(UplinkId uplink, PrefixSetId set, Family family) const;
+    [[nodiscard]] std::uint32_t lane_index(std::uint32_t uplink, Family family) const {
+        return uplink * 2 + static_cast<std::uint32_t>(family);
+    }
+    [[nodiscard]] const std::vector<std::uint32_t>& targets(Family family) const {
+        return targets_of[static_cast<std::size_t>(family)];
+    }
+    [[nodiscard]] Burst& burst(Family family) { return bursts[static_cast<std::size_t>(family)]; }
+    [[nodiscard]] const Burst& burst(Family family) const {
+        return bursts[static_cast<std::size_t>(family)];
+    }
+
+    Options options;
+    Random random;
+    std::vector<Destination> destinations;  // targets first
+    std::array<std::vector<std::uint32_t>, 2> targets_of;
+    std::vector<WatchSlot> watches;                     // uplink x set x family
+    std::vector<Lane> lanes;                            // uplink x family
+    std::vector<bool> is_usable;                        // by uplink
+    std::vector<std::optional<std::uint32_t>> carried;  // by set x family
+    std::vector<RoundTrip> round_trips;                 // uplink x destination
+    std::array<Burst, 2> bursts;
+    RateWindow total;
+    std::vector<Slot> slots;
+    std::vector<std::uint32_t> free_slots;
+    Timers timers;
+    std::vector<Output> outputs;
+    Load load;
+    std::uint32_t last_pair = 0;
+    std::uint64_t last_number = 0;
+    bool is_started = false;
+};
+
+}  // namespace detour::probe

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Intervals. Whatever changes the rhythm (a level, the end of a burst, a retired target) ends in
+// repace(): it counts what the configuration asks for, stretches every interval alike until that
+// fits under the caps, and lays the targets of each lane evenly over the new interval.
+#include <algorithm>
+
+#include "controlplane/probe/machine.h"
+
+namespace detour::probe {
+
+namespace {
+
+constexpr int refill_slowness = 6;
+// The plan keeps this share of a cap, since neighbouring rounds share a window of one second.
+constexpr double planned_share = 0.95;
+
+double per_second(Duration interval) {
+    return interval == Duration{} ? 0 : 1e9 / static_cast<double>(interval.count());
+}
+
+}  // namespace
+
+Duration Prober::Machine::stretched(Duration interval) const {
+    return Duration(
+        static_cast<std::int64_t>(static_cast<double>(interval.count()) * load.stretch));
+}
+
+bool Prober::Machine::is_suspect(const Lane& lane) const {
+    return burst(lane.family).is_spending &&
+           std::ranges::any_of(lane.watches, [&](std::uint32_t index) {
+               return watches[index].level == Level::suspect;
+           });
+}
+
+Duration Prober::Machine::lane_interval(const Lane& lane) const {
+    const bool has_pairs = std::ranges::any_of(lane.watches, [&](std::uint32_t index) {
+        return watches[index].level != Level::away && !watches[index].prefixes.empty();
+    });
+    if (!has_pairs)
+        return {};
+    return stretched(is_suspect(lane) ? options.schedule.suspect_interval
+                                      : options.schedule.idle_interval);
+}
+
+// Pairs per second and target by this lane: C once a round, B at each block's own interval.
+double Prober::Machine::pairs_demand(const Lane& lane, Duration idle, Duration suspect) const {
+    double sum = 0;
+    for (const std::uint32_t index : lane.watches) {
+        const auto& watch = watches[index];
+        if (watch.level != Level::away)
+            sum += static_cast<double>(watch.prefixes.size()) *
+                   per_second(watch.level == Level::suspect ? suspect : idle);
+    }
+    if (sum == 0)
+        return 0;
+    return sum + per_second(is_suspect(lane) ? suspect : idle);
+}
+
+double Prober::Machine::demand_per_target(Family family) const {
+    const auto& schedule = options.schedule;
+    const auto count = static_cast<double>(std::max<std::size_t>(targets(family).size(), 1));
+    const bool is_spending = burst(family).is_spending;
+    const Duration suspect = is_spending ? schedule.suspect_interval : schedule.idle_interval;
+    double sum = 0;
+    for (const auto& lane : lanes) {
+        if (lane.family != family)
+            continue;
+        sum += pairs_demand(lane, schedule.idle_interval, suspect);
+        if (lane.control)
+            sum +=
+                per_second(is_spending && !is_suspect(lane) ? suspect : half_armed_age()) / count;
+        for (const std::uint32_t index : lane.watches) {
+            const auto& where = carried[watches[index].set * 2 + static_cast<std::size_t>(family)];
+            if (where && *where != lane.uplink && !watches[index].prefixes.empty())
+                sum += per_second(half_armed_age()) / count;
+        }
+    }
+    return sum;
+}
+
+Duration Prober::Machine::sentinel_interval(const WatchSlot& watch) const {
+    const auto& schedule = options.schedule;
+    if (watch.level == Level::canary ||
+        (watch.level == Level::suspect && burst(watch.family).is_spending))
+        return stretched(schedule.suspect_interval);
+    // All blocks ask the same sentinels: together they stay under the cap of one.
+    const auto blocks = static_cast<double>(options.sets.size());
+    const auto shared = blocks / (planned_share * schedule.idle_rate);
+    return std::max(half_armed_age(), Duration(static_cast<std::int64_t>(shared * 1e9)));
+}
+
+double Prober::Machine::sentinel_demand() const {
+    double sum = 0;
+    for (const auto& watch : watches)
+        if (!watch.prefixes.empty() && !options.uplinks[watch.uplink].sentinels.empty())
+            sum += per_second(sentinel_interval(watch));
+    return sum;
+}
+
+void Prober::Machine::set_stretch() {
+    load.stretch = 1;
+    double stretch = 1;
+    double total_demand = sentinel_demand();
+    for (const Family family : families) {
+        const double demand = demand_per_target(family);
+        const double cap =
+            burst(family).is_spending ? options.schedule.suspect_rate : options.schedule.idle_rate;
+        stretch = std::max(stretch, demand / (planned_share * cap));
+        total_demand += demand * static_cast<double>(targets(family).size());
+    }
+    if (options.probe_limit)
+        stretch =
+            std::max(stretch, total_demand / (planned_share * std::max(*options.probe_limit, 1U)));
+    const bool is_idle = std::ranges::none_of(bursts, &Burst::is_spending);
+    if (is_idle)
+        load.planned_per_second = total_demand;
+    load.stretch = stretch;
+}
+
+// The tank of suspicion (detection.md section 1: "for at most 10 s").
+void Prober::Machine::update_burst(Instant now, Family family) {
+    auto& tank = burst(family);
+    const Duration full = options.schedule.burst_length;
+    const Duration elapsed = now - tank.updated;
+    tank.updated = now;
+    tank.left = tank.is_spending ? std::max(tank.left - elapsed, Duration{})
+                                 : std::min(tank.left + elapsed / refill_slowness, full);
+    tank.is_wanted = std::ranges::any_of(watches, [&](const WatchSlot& watch) {
+        return watch.family == family && watch.level == Level::suspect;
+    });
+    const Duration least = full / 10;
+    const bool may_spend = tank.is_spending ? tank.left > Duration{} : tank.left >= least;
+    tank.is_spending = tank.is_wanted && may_spend;
+    ++tank.generation;
+    if (!tank.is_wanted)
+        return;
+    const Duration wait = tank.is_spending ? tank.left : (least - tank.left) * refill_slowness;
+    timers.add(now + std::max(wait, Duration(1)), Due::burst, static_cast<std::uint32_t>(family),
+               tank.generation);
+}
+
+void Prober::Machine::repace(Instant now) {
+    for (const Family family : families)
+        update_burst(now, family);
+    set_stretch();
+    for (std::uint32_t index = 0; index < lanes.size(); ++index) {
+        auto& lane = lanes[index];
+        const Duration interval = lane_interval(lane);
+        if (interval != lane.interval) {
+            lane.interval = interval;
+            restagger(now, lane);
+        }
+        if (!lane.control || targets(lane.family).empty())
+            continue;
+        const bool is_hurried = burst(lane.family).is_spending && !is_suspect(lane);
+        const Duration tunnel_pace =
+            stretched(is_hurried ? options.schedule.suspect_interval : half_armed_age());
+        if (tunnel_pace != lane.tunnel_interval) {
+            lane.tunnel_interval = tunnel_pace;
+            timers.add(now, Due::tunnel, index, ++lane.tunnel_generation);
+        }
+    }
+}
+
+void Prober::Machine::restagger(Instant now, Lane& lane) {
+    ++lane.round_generation;
+    if (lane.interval == Duration{})
+        return;
+    const auto lane_number = lane_index(lane.uplink, lane.family);
+    const auto count = static_cast<std::uint32_t>(targets(lane.family).size());
+    for (std::uint32_t i = 0; i < count; ++i)
+        timers.add(now + lane.interval * i / count, Due::round,
+                   lane_number + static_cast<std::uint32_t>(lanes.size()) * i,
+                   lane.round_generation);
+}
+
+bool Prober::Machine::is_due(Instant now, const Lane& lane, const WatchSlot& watch,
+                             std::uint32_t destination) const {
+    if (watch.level == Level::away || watch.prefixes.empty())
+        return false;
+    if (watch.level == Level::suspect && burst(watch.family).is_spending)
+        return true;
+    return now + lane.interval / 2 >= watch.due[destination];
+}
+
+std::uint32_t Prober::Machine::rate_limit(const Destination& destination) const {
+    const Family family = destination.address.family();
+    const bool is_canary =
+        !destination.target && std::ranges::any_of(watches, [&](const WatchSlot& watch) {
+            return watch.family == family && watch.level == Level::canary;
+        });
+    return burst(family).is_spending || is_canary ? options.schedule.suspect_rate
+                                                  : options.schedule.idle_rate;
+}
+
+bool Prober::Machine::has_room(Instant now, const Destination& destination) const {
+    if (options.probe_limit && !total.has_room(now, *options.probe_limit))
+        return false;
+    return destination.window.has_room(now, rate_limit(destination));
+}
+
+}  // namespace detour::probe

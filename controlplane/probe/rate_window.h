@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// A cap that is never overdrawn: at most `limit` probes in any window of one second, wherever the
+// window starts. It remembers the last sends themselves, since a token bucket lets twice its rate
+// pass in one second.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "conf/types/duration.h"
+
+namespace detour::probe {
+
+class RateWindow {
+ public:
+    // `most` is the largest limit that will be asked for.
+    explicit RateWindow(std::uint32_t most) : sent_(std::max(most, 1U), Instant::min()) {}
+
+    [[nodiscard]] bool has_room(Instant now, std::uint32_t limit) const {
+        if (limit == 0)
+            return false;
+        // The send that must be out of the window before another may come in.
+        const auto count = sent_.size();
+        const auto back = std::min<std::size_t>(limit, count);
+        const Instant oldest = sent_[(next_ + count - back) % count];
+        return oldest == Instant::min() || now - oldest >= std::chrono::seconds(1);
+    }
+    void add(Instant now) {
+        sent_[next_] = now;
+        next_ = (next_ + 1) % sent_.size();
+    }
+
+ private:
+    std::vector<Instant> sent_;
+    std::size_t next_ = 0;
+};
+
+}  // namespace detour::probe

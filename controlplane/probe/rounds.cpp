@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// What is sent when something is due: a target's pairs, a tunnel's T, a block's E and S.
+#include <algorithm>
+
+#include "controlplane/probe/machine.h"
+
+namespace detour::probe {
+
+namespace {
+
+constexpr std::uint8_t most_retries = 3;
+
+}  // namespace
+
+void Prober::Machine::round(Instant now, const Timer& timer) {
+    const auto lane_count = static_cast<std::uint32_t>(lanes.size());
+    auto& lane = lanes[timer.index % lane_count];
+    const std::uint32_t destination = targets(lane.family)[timer.index / lane_count];
+    if (!destinations[destination].is_retired)
+        plan_pairs(now, lane, destination);
+    // On the grid, so that the targets stay spread; a late call starts a new one.
+    const Instant next = timer.at + lane.interval;
+    timers.add(next > now ? next : now + lane.interval, Due::round, timer.index, timer.generation);
+}
+
+// One C serves every set's B: they lie within gap_max around it, before or after by lot.
+void Prober::Machine::plan_pairs(Instant now, Lane& lane, std::uint32_t destination) {
+    const Instant anchor = now + options.schedule.gap_max;
+    const bool is_fresh = is_suspect(lane);
+    std::uint32_t shared_pair = 0;
+    for (const std::uint32_t index : lane.watches) {
+        auto& watch = watches[index];
+        if (!is_due(now, lane, watch, destination))
+            continue;
+        watch.due[destination] = now + stretched(options.schedule.idle_interval);
+        if (lane.control) {
+            if (shared_pair == 0) {
+                shared_pair = ++last_pair;
+                plan({.at = anchor,
+                      .probe_class = Class::control,
+                      .uplink = lane.uplink,
+                      .destination = destination,
+                      .source = *lane.control,
+                      .pair = shared_pair,
+                      .is_fresh_flow = is_fresh});
+            }
+            plan_beacons(anchor, watch, destination, shared_pair);
+        } else if (const WatchSlot* other = stand_in(lane, watch)) {
+            const auto beacon = other->beacon(watch.rounds[destination]);
+            plan({.at = anchor,
+                  .probe_class = Class::control,
+                  .uplink = lane.uplink,
+                  .destination = destination,
+                  .source = options.sets[other->set].beacons[beacon].address,
+                  .set = watch.set,
+                  .beacon = beacon,
+                  .pair = ++last_pair,
+                  .is_fresh_flow = is_fresh});
+            plan_beacons(anchor, watch, destination, last_pair);
+        } else {
+            plan_beacons(anchor, watch, destination, 0);
+        }
+    }
+}
+
+void Prober::Machine::plan_beacons(Instant anchor, WatchSlot& watch, std::uint32_t destination,
+                                   std::uint32_t pair) {
+    const auto& schedule = options.schedule;
+    const std::uint32_t turn = watch.rounds[destination]++;
+    for (const auto& prefix : watch.prefixes) {
+        // Neighbouring targets start on different beacons.
+        const std::uint8_t beacon = prefix[(turn + destination) % prefix.size()];
+        const auto& chosen = options.sets[watch.set].beacons[beacon];
+        const Duration gap = random.between(schedule.gap_min, schedule.gap_max);
+        plan({.at = random.coin() ? anchor + gap : anchor - gap,
+              .probe_class = Class::beacon,
+              .uplink = watch.uplink,
+              .destination = destination,
+              .source = chosen.address,
+              .set = watch.set,
+              .beacon = beacon,
+              .prefix = chosen.prefix,
+              .pair = pair,
+              .is_fresh_flow = watch.level == Level::suspect});
+    }
+}
+
+// Without a control source the B of another set announced there serves as control.
+const WatchSlot* Prober::Machine::stand_in(const Lane& lane, const WatchSlot& watch) const {
+    for (const std::uint32_t index : lane.watches) {
+        const auto& other = watches[index];
+        if (other.set != watch.set && other.level != Level::away && !other.prefixes.empty())
+            return &other;
+    }
+    return nullptr;
+}
+
+// The next target in turn that is in use and has room; none when there is no such.
+std::uint32_t Prober::Machine::next_target(Instant now, Family family, std::uint32_t& turn) const {
+    const auto& list = targets(family);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::uint32_t candidate = list[turn++ % list.size()];
+        const auto& destination = destinations[candidate];
+        if (!destination.is_retired && has_room(now, destination))
+            return candidate;
+    }
+    return none;
+}
+
+void Prober::Machine::tunnel(Instant now, std::uint32_t index) {
+    auto& lane = lanes[index];
+    lane.tunnel_retries = 0;
+    send_tunnel(now, lane);
+    timers.add(now + lane.tunnel_interval, Due::tunnel, index, lane.tunnel_generation);
+}
+
+// At full size: a good one proves the small one too. Only when one is lost, the next is small.
+void Prober::Machine::send_tunnel(Instant now, Lane& lane) {
+    const auto destination = next_target(now, lane.family, lane.tunnel_turn);
+    if (destination == none || !lane.control) {
+        ++load.withheld;
+        return;
+    }
+    plan_and_send(now, {.at = now,
+                        .probe_class = Class::tunnel,
+                        .uplink = lane.uplink,
+                        .destination = destination,
+                        .source = *lane.control,
+                        .is_full_size = lane.tunnel_retries % 2 == 0,
+                        .is_fresh_flow = true});
+}
+
+void Prober::Machine::egress(Instant now, std::uint32_t index) {
+    auto& watch = watches[index];
+    watch.egress_retries = 0;
+    send_egress(now, watch);
+    timers.add(now + stretched(half_armed_age()), Due::egress, index, watch.egress_generation);
+}
+
+void Prober::Machine::send_egress(Instant now, WatchSlot& watch) {
+    if (watch.prefixes.empty())
+        return;
+    const auto destination = next_target(now, watch.family, watch.egress_turn);
+    if (destination == none) {
+        ++load.withheld;
+        return;
+    }
+    const auto beacon = watch.beacon(watch.egress_turn);
+    plan_and_send(now, {.at = now,
+                        .probe_class = Class::egress,
+                        .uplink = watch.uplink,
+                        .destination = destination,
+                        .source = options.sets[watch.set].beacons[beacon].address,
+                        .set = watch.set,
+                        .beacon = beacon,
+                        .is_fresh_flow = true});
+}
+
+// Each sentinel of the uplink in turn, then each sender: the uplink itself and the others.
+void Prober::Machine::sentinel(Instant now, std::uint32_t index) {
+    auto& watch = watches[index];
+    std::uint32_t count = 0;
+    std::uint32_t chosen = none;
+    const auto is_ours = [&](const Destination& destination) {
+        return !destination.target && destination.uplink == watch.uplink &&
+               destination.address.family() == watch.family;
+    };
+    for (const auto& destination : destinations)
+        count += is_ours(destination) ? 1 : 0;
+    if (count == 0 || watch.prefixes.empty())
+        return;
+    std::uint32_t skip = watch.sentinel_turn % count;
+    for (std::uint32_t i = 0; i < destinations.size() && chosen == none; ++i)
+        if (is_ours(destinations[i]) && skip-- == 0)
+            chosen = i;
+    const auto senders = static_cast<std::uint32_t>(options.uplinks.size());
+    const std::uint32_t sender = (watch.uplink + watch.sentinel_turn / count) % senders;
+    const auto beacon = watch.beacon(watch.sentinel_turn / count / senders);
+    ++watch.sentinel_turn;
+    plan_and_send(now, {.at = now,
+                        .probe_class = Class::sentinel,
+                        .uplink = sender,
+                        .destination = chosen,
+                        .source = options.sets[watch.set].beacons[beacon].address,
+                        .set = watch.set,
+                        .beacon = beacon,
+                        .is_fresh_flow = true});
+    timers.add(now + sentinel_interval(watch), Due::sentinel, index, watch.sentinel_generation);
+}
+
+// "At once" for T and E: what the armed age rests on must not wait half of it because one of a
+// hundred was lost.
+void Prober::Machine::retry(Instant now, const Plan& lost) {
+    const Family family = lost.source.family();
+    if (lost.probe_class == Class::tunnel) {
+        auto& lane = lanes[lane_index(lost.uplink, family)];
+        if (lane.tunnel_retries++ < most_retries)
+            send_tunnel(now, lane);
+    }
+    if (lost.probe_class == Class::egress) {
+        auto& watch = watches[watch_index(options.uplinks[lost.uplink].id,
+                                          options.sets[lost.set].id, family)];
+        if (watch.egress_retries++ < most_retries)
+            send_egress(now, watch);
+    }
+}
+
+}  // namespace detour::probe
