@@ -22,10 +22,10 @@ namespace detour::decision {
 
 // How a block is announced on an uplink.
 struct Announcement {
-    std::uint32_t prepends = 0;              // our AS so often more
-    bool is_graceful_shutdown = false;       // GRACEFUL_SHUTDOWN, RFC 8326
-    bool is_no_export = false;               // NO_EXPORT, RFC 1997
-    std::vector<std::uint32_t> communities;  // others
+    std::uint32_t prepends = 0;                // our AS so often more
+    bool is_graceful_shutdown = false;         // GRACEFUL_SHUTDOWN, RFC 8326
+    bool is_no_export = false;                 // NO_EXPORT, RFC 1997
+    std::vector<std::uint32_t> communities{};  // others
 
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };

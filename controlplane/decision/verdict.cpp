@@ -19,6 +19,18 @@ bool is_calm(Verdict verdict) {
     return verdict == Verdict::away || verdict >= Verdict::control_bad;
 }
 
+bool calls_for_move(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::session_down:
+        case Verdict::uplink_dead:
+        case Verdict::uplink_isolated:
+        case Verdict::nullrouted:
+            return true;
+        default:
+            return false;
+    }
+}
+
 std::string_view to_string(Place place) {
     static constexpr std::array<std::string_view, 3> names{"unknown", "inside", "beyond"};
     return names[static_cast<std::size_t>(place)];

@@ -38,6 +38,9 @@ inline constexpr std::size_t verdict_count = 19;
 // AWAY, CONTROL-BAD, SENTINEL-BAD, UNSEEN, NEVER-PROVEN, UNCLEAR and HEALTHY are no alarms.
 [[nodiscard]] bool is_calm(Verdict verdict);
 
+// The table answers it with a move (SESSION-DOWN, UPLINK-DEAD, UPLINK-ISOLATED, NULLROUTED).
+[[nodiscard]] bool calls_for_move(Verdict verdict);
+
 // Where packets of a null-routed block vanish.
 enum class Place : std::uint8_t { unknown, inside, beyond };
 [[nodiscard]] std::string_view to_string(Place place);

@@ -9,6 +9,9 @@ namespace detour::probe {
 
 namespace {
 
+// How late a probe may be for want of room: an event loop's own unevenness.
+constexpr Duration patience = std::chrono::milliseconds(1);
+
 constexpr std::uint16_t header_size(Family family) {
     return family == Family::ipv4 ? 20 : 40;
 }
@@ -42,14 +45,19 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
     const Plan& plan = slot.plan;
     auto& destination = destinations[plan.destination];
     ++slot.generation;
-    slot.sent = now;
-    slot.number = ++last_number;
     if (!is_usable[plan.uplink]) {
         slot.phase = Slot::Phase::pending;
+        slot.sent = now;
+        slot.number = ++last_number;
         lose(now, index);
         return release(index);
     }
     if (!has_room(now, destination)) {
+        // Room a moment later is the same round a moment ago: it waits. Else it is thinned.
+        if (now < plan.at + patience && has_room(plan.at + patience, destination)) {
+            timers.add(plan.at + patience, Due::slot, index, slot.generation);
+            return;
+        }
         ++load.withheld;
         return release(index);
     }
@@ -57,6 +65,8 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
     if (options.probe_limit)
         total.add(now);
     slot.phase = Slot::Phase::pending;
+    slot.sent = now;
+    slot.number = ++last_number;
     slot.mark = {.ident = plan.is_fresh_flow ? static_cast<std::uint16_t>(random.next())
                                              : steady_ident(plan),
                  .sequence = static_cast<std::uint16_t>(slot.number),

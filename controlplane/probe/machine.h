@@ -132,6 +132,8 @@ struct Prober::Machine {
     [[nodiscard]] double pairs_demand(const Lane& lane, Duration idle, Duration suspect) const;
     [[nodiscard]] double demand_per_target(Family family) const;
     [[nodiscard]] double sentinel_demand() const;
+    [[nodiscard]] double total_demand() const;
+    [[nodiscard]] bool fits() const;
     void set_stretch();
     [[nodiscard]] Duration stretched(Duration interval) const;
     [[nodiscard]] Duration sentinel_interval(const WatchSlot& watch) const;
@@ -144,8 +146,8 @@ struct Prober::Machine {
     // rounds.cpp
     void round(Instant now, const Timer& timer);
     void plan_pairs(Instant now, Lane& lane, std::uint32_t destination);
-    void plan_beacons(Instant anchor, WatchSlot& watch, std::uint32_t destination,
-                      std::uint32_t pair);
+    void plan_beacons(WatchSlot& watch, std::uint32_t destination, std::uint32_t pair);
+    void spread(Instant now, const std::optional<Plan>& control);
     [[nodiscard]] const WatchSlot* stand_in(const Lane& lane, const WatchSlot& watch) const;
     void tunnel(Instant now, std::uint32_t index);
     void send_tunnel(Instant now, Lane& lane);
@@ -196,6 +198,7 @@ struct Prober::Machine {
     std::vector<Slot> slots;
     std::vector<std::uint32_t> free_slots;
     Timers timers;
+    std::vector<Plan> round_plans;  // B of the round being planned
     std::vector<Output> outputs;
     Load load;
     std::uint32_t last_pair = 0;

@@ -5,6 +5,7 @@
 // repace(): it counts what the configuration asks for, stretches every interval alike until that
 // fits under the caps, and lays the targets of each lane evenly over the new interval.
 #include <algorithm>
+#include <cmath>
 
 #include "controlplane/probe/machine.h"
 
@@ -13,8 +14,16 @@ namespace detour::probe {
 namespace {
 
 constexpr int refill_slowness = 6;
-// The plan keeps this share of a cap, since neighbouring rounds share a window of one second.
+// The plan keeps this share of the total and of a sentinel's cap free of surprises.
 constexpr double planned_share = 0.95;
+constexpr double stretch_step = 1.01;
+constexpr double most_stretch = 1000;
+
+// How many rounds a window of one second may hold: more than the mean when it does not divide.
+double most_in_window(Duration interval) {
+    const double mean = 1e9 / static_cast<double>(interval.count());
+    return mean <= 1 ? mean : std::ceil(mean - 1e-9);
+}
 
 double per_second(Duration interval) {
     return interval == Duration{} ? 0 : 1e9 / static_cast<double>(interval.count());
@@ -44,18 +53,16 @@ Duration Prober::Machine::lane_interval(const Lane& lane) const {
                                       : options.schedule.idle_interval);
 }
 
-// Pairs per second and target by this lane: C once a round, B at each block's own interval.
+// Pairs in the fullest second of a target by this lane: C once a round, B at each block's interval.
 double Prober::Machine::pairs_demand(const Lane& lane, Duration idle, Duration suspect) const {
     double sum = 0;
     for (const std::uint32_t index : lane.watches) {
         const auto& watch = watches[index];
         if (watch.level != Level::away)
             sum += static_cast<double>(watch.prefixes.size()) *
-                   per_second(watch.level == Level::suspect ? suspect : idle);
+                   most_in_window(stretched(watch.level == Level::suspect ? suspect : idle));
     }
-    if (sum == 0)
-        return 0;
-    return sum + per_second(is_suspect(lane) ? suspect : idle);
+    return sum == 0 ? 0 : sum + most_in_window(stretched(is_suspect(lane) ? suspect : idle));
 }
 
 double Prober::Machine::demand_per_target(Family family) const {
@@ -74,7 +81,7 @@ double Prober::Machine::demand_per_target(Family family) const {
         for (const std::uint32_t index : lane.watches) {
             const auto& where = carried[watches[index].set * 2 + static_cast<std::size_t>(family)];
             if (where && *where != lane.uplink && !watches[index].prefixes.empty())
-                sum += per_second(half_armed_age()) / count;
+                sum += per_second(stretched(half_armed_age())) / count;
         }
     }
     return sum;
@@ -99,24 +106,30 @@ double Prober::Machine::sentinel_demand() const {
     return sum;
 }
 
+double Prober::Machine::total_demand() const {
+    double sum = sentinel_demand();
+    for (const Family family : families)
+        sum += demand_per_target(family) * static_cast<double>(targets(family).size());
+    return sum;
+}
+
+bool Prober::Machine::fits() const {
+    for (const Family family : families) {
+        const auto cap =
+            burst(family).is_spending ? options.schedule.suspect_rate : options.schedule.idle_rate;
+        if (demand_per_target(family) > cap)
+            return false;
+    }
+    return !options.probe_limit || total_demand() <= planned_share * *options.probe_limit;
+}
+
+// The least stretch, of all intervals alike, with which everything fits under the caps.
 void Prober::Machine::set_stretch() {
     load.stretch = 1;
-    double stretch = 1;
-    double total_demand = sentinel_demand();
-    for (const Family family : families) {
-        const double demand = demand_per_target(family);
-        const double cap =
-            burst(family).is_spending ? options.schedule.suspect_rate : options.schedule.idle_rate;
-        stretch = std::max(stretch, demand / (planned_share * cap));
-        total_demand += demand * static_cast<double>(targets(family).size());
-    }
-    if (options.probe_limit)
-        stretch =
-            std::max(stretch, total_demand / (planned_share * std::max(*options.probe_limit, 1U)));
-    const bool is_idle = std::ranges::none_of(bursts, &Burst::is_spending);
-    if (is_idle)
-        load.planned_per_second = total_demand;
-    load.stretch = stretch;
+    if (std::ranges::none_of(bursts, &Burst::is_spending))
+        load.planned_per_second = total_demand();
+    while (!fits() && load.stretch < most_stretch)
+        load.stretch *= stretch_step;
 }
 
 // The tank of suspicion (detection.md section 1: "for at most 10 s").

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The reply timeout of one destination by one uplink (detection.md section 1): clamp(1.5 x p95 RTT
-// + pad, floor, cap), from the last 32 round trips, the cap until there are eight.
+// + pad, floor, cap), from the last 32 round trips, the cap until there are three.
 #pragma once
 
 #include <algorithm>
@@ -25,11 +25,12 @@ class RoundTrip {
     }
     void add(Duration rtt) {
         last_[count_++ % last_.size()] = static_cast<std::int64_t>(rtt.count());
-        if (count_ % refresh == 0)
+        if (count_ >= least && (count_ < refresh || count_ % refresh == 0))
             update();
     }
 
  private:
+    static constexpr std::size_t least = 3;
     static constexpr std::size_t refresh = 8;
 
     void update() {

@@ -3,6 +3,7 @@
 //
 // What is sent when something is due: a target's pairs, a tunnel's T, a block's E and S.
 #include <algorithm>
+#include <utility>
 
 #include "controlplane/probe/machine.h"
 
@@ -25,66 +26,94 @@ void Prober::Machine::round(Instant now, const Timer& timer) {
     timers.add(next > now ? next : now + lane.interval, Due::round, timer.index, timer.generation);
 }
 
-// One C serves every set's B: they lie within gap_max around it, before or after by lot.
+// One C serves every set's B: each lies between gap_min and gap_max from it, before or after by
+// lot.
 void Prober::Machine::plan_pairs(Instant now, Lane& lane, std::uint32_t destination) {
-    const Instant anchor = now + options.schedule.gap_max;
+    round_plans.clear();
     const bool is_fresh = is_suspect(lane);
-    std::uint32_t shared_pair = 0;
+    const std::uint32_t shared_pair = lane.control ? last_pair + 1 : 0;
     for (const std::uint32_t index : lane.watches) {
         auto& watch = watches[index];
         if (!is_due(now, lane, watch, destination))
             continue;
         watch.due[destination] = now + stretched(options.schedule.idle_interval);
         if (lane.control) {
-            if (shared_pair == 0) {
-                shared_pair = ++last_pair;
-                plan({.at = anchor,
-                      .probe_class = Class::control,
-                      .uplink = lane.uplink,
-                      .destination = destination,
-                      .source = *lane.control,
-                      .pair = shared_pair,
-                      .is_fresh_flow = is_fresh});
-            }
-            plan_beacons(anchor, watch, destination, shared_pair);
-        } else if (const WatchSlot* other = stand_in(lane, watch)) {
-            const auto beacon = other->beacon(watch.rounds[destination]);
-            plan({.at = anchor,
-                  .probe_class = Class::control,
-                  .uplink = lane.uplink,
-                  .destination = destination,
-                  .source = options.sets[other->set].beacons[beacon].address,
-                  .set = watch.set,
-                  .beacon = beacon,
-                  .pair = ++last_pair,
-                  .is_fresh_flow = is_fresh});
-            plan_beacons(anchor, watch, destination, last_pair);
-        } else {
-            plan_beacons(anchor, watch, destination, 0);
+            plan_beacons(watch, destination, shared_pair);
+            continue;
         }
+        const WatchSlot* other = stand_in(lane, watch);
+        plan_beacons(watch, destination, other ? ++last_pair : 0);
+        if (!other)
+            continue;
+        const auto beacon = other->beacon(watch.rounds[destination]);
+        spread(now, Plan{.probe_class = Class::control,
+                         .uplink = lane.uplink,
+                         .destination = destination,
+                         .source = options.sets[other->set].beacons[beacon].address,
+                         .set = watch.set,
+                         .beacon = beacon,
+                         .pair = last_pair,
+                         .is_fresh_flow = is_fresh});
     }
+    if (!lane.control || round_plans.empty())
+        return spread(now, std::nullopt);
+    ++last_pair;
+    spread(now, Plan{.probe_class = Class::control,
+                     .uplink = lane.uplink,
+                     .destination = destination,
+                     .source = *lane.control,
+                     .pair = shared_pair,
+                     .is_fresh_flow = is_fresh});
 }
 
-void Prober::Machine::plan_beacons(Instant anchor, WatchSlot& watch, std::uint32_t destination,
+void Prober::Machine::plan_beacons(WatchSlot& watch, std::uint32_t destination,
                                    std::uint32_t pair) {
-    const auto& schedule = options.schedule;
     const std::uint32_t turn = watch.rounds[destination]++;
     for (const auto& prefix : watch.prefixes) {
         // Neighbouring targets start on different beacons.
         const std::uint8_t beacon = prefix[(turn + destination) % prefix.size()];
         const auto& chosen = options.sets[watch.set].beacons[beacon];
-        const Duration gap = random.between(schedule.gap_min, schedule.gap_max);
-        plan({.at = random.coin() ? anchor + gap : anchor - gap,
-              .probe_class = Class::beacon,
-              .uplink = watch.uplink,
-              .destination = destination,
-              .source = chosen.address,
-              .set = watch.set,
-              .beacon = beacon,
-              .prefix = chosen.prefix,
-              .pair = pair,
-              .is_fresh_flow = watch.level == Level::suspect});
+        round_plans.push_back({.probe_class = Class::beacon,
+                               .uplink = watch.uplink,
+                               .destination = destination,
+                               .source = chosen.address,
+                               .set = watch.set,
+                               .beacon = beacon,
+                               .prefix = chosen.prefix,
+                               .pair = pair,
+                               .is_fresh_flow = watch.level == Level::suspect});
     }
+}
+
+// Gives the collected B their times around their C, in random order. The n-th send of a round lies
+// evenly behind the one before, so that the n-th of the next round finds room in its window.
+void Prober::Machine::spread(Instant now, const std::optional<Plan>& control) {
+    const auto& schedule = options.schedule;
+    const auto count = static_cast<std::uint32_t>(round_plans.size());
+    for (std::uint32_t i = count; i > 1; --i)
+        std::swap(round_plans[i - 1], round_plans[random.next() % i]);
+    const auto before = static_cast<std::uint32_t>(random.next() % (count + 1));
+    const Duration even = schedule.gap_max / std::max(count, 1U);
+    // One alone has the whole room for chance; many that do not fit evenly share it as they fall.
+    const auto gap = [&](std::uint32_t steps) {
+        if (count == 1 || even < schedule.gap_min)
+            return random.between(schedule.gap_min, schedule.gap_max);
+        return even * steps - random.between({}, std::min(even - schedule.gap_min, even / 4));
+    };
+    const Instant anchor =
+        now + (count > 1 && even >= schedule.gap_min ? even * before : schedule.gap_max);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        auto& each = round_plans[i];
+        each.at =
+            i < before ? std::max(anchor - gap(before - i), now) : anchor + gap(i - before + 1);
+        plan(each);
+    }
+    round_plans.clear();
+    if (!control)
+        return;
+    Plan each = *control;
+    each.at = anchor;
+    plan(each);
 }
 
 // Without a control source the B of another set announced there serves as control.

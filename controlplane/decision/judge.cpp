@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The facts of one (uplink, block), the verdict read from them, and what a verdict sets off.
+#include <algorithm>
+#include <cmath>
+
+#include "controlplane/decision/brain.h"
+
+namespace detour::decision {
+
+namespace {
+
+ClassFacts class_facts(const Silence& silence, const LastTen& ten, bool is_dead) {
+    return {.is_known = ten.count() != 0,
+            .is_good = ten.is_good(),
+            .is_lossy = ten.is_lossy(),
+            .is_failing = ten.is_failing(),
+            .is_dead = is_dead,
+            .loss = ten.loss(),
+            .silent = silence.span()};
+}
+
+bool is_advising(Verdict verdict) {
+    return verdict == Verdict::congested || verdict == Verdict::attacked ||
+           verdict == Verdict::partial;
+}
+
+}  // namespace
+
+// Nothing good for T_min, over enough targets to be no matter of one of them.
+bool Decider::Machine::is_dead(const Silence& silence, Family family) const {
+    const auto count = target_count(family);
+    if (silence.span() < limits().t_min || count == 0)
+        return false;
+    return silence.target_count() + 1e-9 >= limits().breadth * std::min(count, 64U);
+}
+
+bool Decider::Machine::are_links_down() const {
+    Instant first = Instant::max();
+    Instant last = Instant::min();
+    for (const auto& uplink : uplinks) {
+        if (uplink.is_link_up)
+            return false;
+        first = std::min(first, uplink.link_changed);
+        last = std::max(last, uplink.link_changed);
+    }
+    return last - first <= limits().twins_together;
+}
+
+const Detector* Decider::Machine::loudest(const Watched& watch) const {
+    const Detector* found = nullptr;
+    for (const auto& each : watch.detectors)
+        if (!found || each.score() > found->score())
+            found = &each;
+    return found;
+}
+
+std::optional<Instant> Decider::Machine::onset(std::uint32_t u, std::uint32_t b) const {
+    const auto& watch = watched(u, b);
+    const auto& of = way(u, family_of(b));
+    if (!uplinks[u].is_link_up)
+        return uplinks[u].link_changed;
+    if (uplinks[u].bfd_down)
+        return uplinks[u].bfd_down;
+    if (of.session == SessionState::down || of.session == SessionState::down_refused)
+        return of.session_changed;
+    if (const Detector* speaker = loudest(watch); speaker && speaker->is_running())
+        return speaker->findings(of.tally).onset;
+    if (watch.beacon.onset())
+        return watch.beacon.onset();
+    return of.control.onset();
+}
+
+SentinelFacts Decider::Machine::sentinel(const Watched& watch, std::optional<Instant> onset) const {
+    if (!onset)
+        return watch.sentinel_ten.is_good() ? SentinelFacts::good : SentinelFacts::unknown;
+    // S that failed long before the onset has nothing to say about it. A reply after the onset
+    // counts only while S goes on answering: the first lost pair may have been an ordinary loss.
+    constexpr std::uint32_t enough = 3;
+    const auto failed_since = watch.sentinel.onset();
+    const bool is_fresh = failed_since && *failed_since >= *onset - limits().armed_age;
+    if (is_fresh && watch.sentinel.losses() >= enough)
+        return SentinelFacts::failed;
+    if (watch.sentinel.losses() <= 1 && watch.sentinel.is_good_since(*onset))
+        return SentinelFacts::good;
+    return SentinelFacts::unknown;
+}
+
+// LOCAL-FAULT: C, B, S and the traffic of this uplink, and C and T of all others, ended together.
+bool Decider::Machine::are_all_dead(std::uint32_t u, std::uint32_t b, Instant since) const {
+    if (uplink_count() < 2)
+        return false;
+    const auto& watch = watched(u, b);
+    if (sentinel(watch, since) == SentinelFacts::good)
+        return false;
+    for (std::uint32_t other = 0; other < uplink_count(); ++other) {
+        if (other == u)
+            continue;
+        const auto& proof = way(other, family_of(b)).proof;
+        const auto silent = proof.onset();
+        if (!uplinks[other].is_link_up)
+            continue;
+        const bool is_together = silent && *silent >= since - limits().armed_age;
+        if (!is_together || proof.losses() < 2 || proof.is_good_since(since))
+            return false;
+    }
+    return true;
+}
+
+Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
+    auto& watch = watched(u, b);
+    const auto family = family_of(b);
+    const auto& of = way(u, family);
+    const auto& uplink = uplinks[u];
+    Facts f;
+    f.now = now;
+    f.is_telemetry_lost = is_telemetry_lost;
+    f.are_links_down = are_links_down();
+    f.is_announced = placed[b].announced[u].has_value();
+    f.is_link_up = uplink.is_link_up;
+    f.is_link_settling = !uplink.is_link_up && now < uplink.link_changed + limits().twins_together;
+    f.is_bfd_down = uplink.bfd_down && !watch.beacon.is_good_since(*uplink.bfd_down);
+    f.session = of.session;
+    f.has_session = options.uplinks[u].has_session;
+    f.utilisation = uplink.utilisation;
+    f.origin = watch.origin;
+    f.veto = veto(u);
+    f.onset = onset(u, b);
+    f.control = class_facts(of.control, of.control_ten, is_dead(of.control, family));
+    f.beacon = class_facts(watch.beacon, watch.beacon_ten, is_dead(watch.beacon, family));
+    f.sentinel_window = class_facts(watch.sentinel, watch.sentinel_ten, false);
+    f.sentinel = sentinel(watch, f.onset);
+    if (const auto good = watch.beacon.last_good())
+        f.beacon_age = now - *good;
+    f.good_controls = of.good_controls;
+    f.good_beacons = watch.good_beacons;
+    f.is_half_dead = watch.half_since && now - *watch.half_since >= 2 * limits().t_min;
+    f.half_dead_note = "some beacons or targets answer, others do not, and C is good";
+    if (const Detector* speaker = loudest(watch))
+        f.findings = speaker->findings(of.tally);
+    for (std::uint32_t other = 0; other < uplink_count(); ++other) {
+        if (other == u || !uplinks[other].is_link_up)
+            continue;
+        const auto good = way(other, family).proof.last_good();
+        if (!good || now - *good > limits().armed_age)
+            continue;
+        f.is_tunnel_good = true;
+        f.is_tunnel_good_since |= f.onset && *good >= *f.onset;
+    }
+    if (!f.onset)
+        return f;
+    const Instant quiet = f.findings.quiet.value_or(*f.onset);
+    f.passive = watch.passive.findings(*f.onset, quiet);
+    if (f.findings.score >= limits().h)
+        f.attack = watch.passive.attack(*f.onset);
+    if (f.utilisation > 0 && watch.passive.mean() >= limits().passive_absent)
+        f.inbound_ratio =
+            watch.passive.rate(now, std::chrono::seconds(5)).value_or(0) / watch.passive.mean();
+    double before = 0, since = 0;
+    f.are_all_beacons_dead = true;
+    for (std::uint32_t each = 0; each < block_count(); ++each) {
+        if (!placed[each].exists || !placed[each].announced[u])
+            continue;
+        auto& neighbour = watched(u, each);
+        f.are_all_beacons_dead &= is_dead(neighbour.beacon, family_of(each));
+        const auto passive = neighbour.passive.findings(*f.onset, quiet);
+        if (passive.band == Band::unknown || passive.band == Band::absent)
+            continue;
+        before += passive.before;
+        since += passive.since;
+    }
+    f.is_inbound_dead = before >= limits().passive_absent && since < limits().passive_dead * before;
+    if (f.control.is_dead && f.beacon.is_dead && f.passive.band != Band::normal &&
+        f.passive.band != Band::partial)
+        f.are_all_dead = are_all_dead(u, b, *f.onset);
+    return f;
+}
+
+// The ordinary moment, thousands of times an hour: HEALTHY, and nothing that could change it.
+bool Decider::Machine::is_quiet(std::uint32_t u, std::uint32_t b) const {
+    const auto& watch = watched(u, b);
+    const auto& of = way(u, family_of(b));
+    return watch.verdict == Verdict::healthy && !is_telemetry_lost && uplinks[u].is_link_up &&
+           !uplinks[u].bfd_down && of.session == SessionState::established &&
+           watch.origin == OriginState::State::fine && !watch.half_since &&
+           !of.control_ten.is_lossy() && !watch.beacon_ten.is_lossy() &&
+           !watch.sentinel_ten.is_failing() && watch.beacon.losses() < 4 &&
+           of.control.losses() < 4 && placed[b].announced[u] &&
+           std::ranges::none_of(watch.detectors, &Detector::is_suspicious);
+}
+
+void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
+    if (!is_started || !placed[b].exists || is_quiet(u, b))
+        return;
+    auto& watch = watched(u, b);
+    const Facts f = facts(u, b);
+    // For 50 ms nobody knows whether it is this link or all of them.
+    if (f.is_link_settling && !f.are_links_down && !f.is_telemetry_lost)
+        return;
+    const Judgement judgement = judge(f, limits());
+    if (judgement.verdict != watch.verdict || judgement.place != watch.place) {
+        VerdictChanged changed{id_of(u),          name_of(b),      watch.verdict,
+                               judgement.verdict, judgement.place, explain(f, limits(), judgement)};
+        watch.verdict = judgement.verdict;
+        watch.place = judgement.place;
+        watch.since = now;
+        watch.cause = cause;
+        watch.why = changed.why;
+        if (judgement.verdict == Verdict::nullrouted || judgement.verdict == Verdict::attacked)
+            watch.has_sentinel_latch = judgement.place == Place::inside;
+        say(std::move(changed), watch.onset_cause);
+    }
+    auto& block = placed[b];
+    // Home is well again: the incident is over.
+    if (u == block.home && u == block.carrier && watch.verdict == Verdict::healthy && !block.move &&
+        block.leaving.empty())
+        block.tried.clear();
+    if (u == block.carrier)
+        consider(b);
+}
+
+void Decider::Machine::evaluate_uplink(std::uint32_t u) {
+    for (std::uint32_t b = 0; b < block_count(); ++b)
+        evaluate(u, b);
+}
+
+void Decider::Machine::evaluate_all() {
+    for (std::uint32_t u = 0; u < uplink_count(); ++u)
+        evaluate_uplink(u);
+}
+
+void Decider::Machine::update_watch(std::uint32_t u, std::uint32_t b) {
+    auto& watch = watched(u, b);
+    const auto& block = placed[b];
+    Watch wanted = Watch::away;
+    const bool is_running = std::ranges::any_of(watch.detectors, &Detector::is_running);
+    const bool is_suspicious = std::ranges::any_of(watch.detectors, &Detector::is_suspicious);
+    if (block.move && block.move->step == MoveStep::canary && block.move->to == u)
+        wanted = Watch::canary;
+    else if (block.announced[u])
+        wanted = is_suspicious || (watch.watch == Watch::suspect && is_running) ? Watch::suspect
+                                                                                : Watch::watched;
+    if (wanted == watch.watch)
+        return;
+    // What was heard before it was announced here belongs to another time.
+    if (watch.watch == Watch::away)
+        for (auto& each : watch.detectors)
+            each.forget();
+    watch.watch = wanted;
+    say(SetWatch{id_of(u), name_of(b), wanted}, watch.onset_cause);
+}
+
+// The verdict on where the block is carried: does it call for a move, and may we?
+void Decider::Machine::consider(std::uint32_t b) {
+    auto& block = placed[b];
+    const auto from = block.carrier;
+    const auto& watch = watched(from, b);
+    if (block.move) {
+        // Home answers and the way out dies in the middle of a return: finish it at once.
+        if (block.move->kind == MoveKind::failback && calls_for_move(watch.verdict)) {
+            if (block.move->step == MoveStep::stair)
+                return finish(b, "the other uplink died in mid-return");
+            abort_return(b, "the other uplink died in mid-return");
+        } else {
+            return;
+        }
+    }
+    if (!calls_for_move(watch.verdict) && !is_advising(watch.verdict)) {
+        block.held = {};
+        block.held_to = nowhere;
+        return;
+    }
+    Ask ask{b, nowhere, from, onset(from, b).value_or(watch.since), watch.verdict, watch.place};
+    std::optional<Explanation> first_refusal;
+    std::uint32_t first_refused = nowhere;
+    for (std::uint32_t to = 0; to < uplink_count(); ++to) {
+        if (to == from || is_spent(b, to))
+            continue;
+        ask.to = to;
+        auto why = armed(ask);
+        if (!why.missing.empty()) {
+            if (!first_refusal) {
+                first_refusal = std::move(why);
+                first_refused = to;
+            }
+            continue;
+        }
+        why.rule = to_string(watch.verdict);
+        why.missing = may_escape(b);
+        if (!why.missing.empty())
+            return hold(b, to, std::move(why));
+        return start_move(MoveKind::escape, ask);
+    }
+    if (first_refusal)
+        return hold(b, first_refused, std::move(*first_refusal));
+    Explanation none;
+    none.rule = "armed";
+    none.missing = "no uplink is left that was not tried";
+    hold(b, nowhere, std::move(none));
+    keep_announced(b);
+}
+
+}  // namespace detour::decision

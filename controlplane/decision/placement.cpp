@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The only place where a block is announced, withdrawn or sent another way. What would leave it
+// announced nowhere cannot be said here: withdraw() refuses, and leave() waits until it may.
+#include <algorithm>
+#include <cassert>
+
+#include "controlplane/decision/brain.h"
+
+namespace detour::decision {
+
+void Decider::Machine::say_announcement(std::uint32_t b, std::uint32_t u) {
+    auto& block = placed[b];
+    block.said[u] = {say(SetAnnouncement{id_of(u), name_of(b), block.announced[u]},
+                         watched(block.carrier, b).cause),
+                     false};
+}
+
+void Decider::Machine::announce(std::uint32_t b, std::uint32_t u,
+                                const Announcement& announcement) {
+    auto& block = placed[b];
+    std::erase_if(block.leaving, [&](const Leaving& leaving) { return leaving.uplink == u; });
+    if (block.announced[u] == announcement)
+        return;
+    block.announced[u] = announcement;
+    auto& updates = block.updates[u];
+    updates.push_back(now);
+    while (now - updates.front() >= std::chrono::hours(1))
+        updates.pop_front();
+    say_announcement(b, u);
+    update_watch(u, b);
+    evaluate(u, b);
+}
+
+bool Decider::Machine::is_acked(std::uint32_t b, std::uint32_t u) const {
+    return placed[b].said[u].is_done;
+}
+
+// Announced there for everybody, acknowledged by TCP, and the session stands.
+bool Decider::Machine::is_live(std::uint32_t b, std::uint32_t u) const {
+    const auto& announcement = placed[b].announced[u];
+    return announcement && !announcement->is_no_export && is_acked(b, u) &&
+           way(u, family_of(b)).session == SessionState::established;
+}
+
+bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+    for (std::uint32_t other = 0; other < uplink_count(); ++other)
+        if (other != u && is_live(b, other))
+            return true;
+    return false;
+}
+
+bool Decider::Machine::withdraw(std::uint32_t b, std::uint32_t u) {
+    auto& block = placed[b];
+    if (!block.announced[u])
+        return true;
+    if (!can_withdraw(b, u))
+        return false;
+    block.announced[u].reset();
+    block.updates[u].push_back(now);
+    say(Persist{});
+    say_announcement(b, u);
+    update_watch(u, b);
+    evaluate(u, b);
+    return true;
+}
+
+void Decider::Machine::leave(std::uint32_t b, std::uint32_t u, Instant not_before) {
+    auto& leaving = placed[b].leaving;
+    std::erase_if(leaving, [&](const Leaving& each) { return each.uplink == u; });
+    if (placed[b].announced[u])
+        leaving.push_back({u, not_before});
+    run_leaving(b);
+}
+
+void Decider::Machine::run_leaving(std::uint32_t b) {
+    auto& block = placed[b];
+    const auto due = block.leaving;
+    for (const auto& leaving : due) {
+        if (leaving.not_before > now || !withdraw(b, leaving.uplink))
+            continue;
+        std::erase_if(block.leaving,
+                      [&](const Leaving& each) { return each.uplink == leaving.uplink; });
+    }
+}
+
+void Decider::Machine::say_forwarding(std::uint32_t b) {
+    auto& block = placed[b];
+    SetForwarding forwarding{name_of(b), id_of(block.egress), {}};
+    for (std::uint32_t u = 0; u < uplink_count(); ++u)
+        if (carries(u, family_of(b)))
+            forwarding.accept.push_back(id_of(u));
+    block.forwarding = {say(std::move(forwarding), watched(block.carrier, b).cause), false};
+}
+
+void Decider::Machine::set_egress(std::uint32_t b, std::uint32_t u) {
+    if (placed[b].egress == u)
+        return;
+    placed[b].egress = u;
+    say_forwarding(b);
+}
+
+void Decider::Machine::set_carrier(std::uint32_t b, std::uint32_t u, Verdict reason) {
+    auto& block = placed[b];
+    if (block.carrier == u)
+        return;
+    block.carrier = u;
+    block.placed_by = reason;
+    block.since = now;
+    block.held = {};
+    block.held_to = nowhere;
+    say(SetCarried{name_of(b), id_of(u)});
+}
+
+// The last resort: none of the sessions on which it is announced stands. Where it was announced
+// before in this incident, or at home, it is announced again.
+void Decider::Machine::keep_announced(std::uint32_t b) {
+    auto& block = placed[b];
+    const auto family = family_of(b);
+    const auto stands = [&](std::uint32_t u) {
+        return way(u, family).session == SessionState::established;
+    };
+    for (std::uint32_t u = 0; u < uplink_count(); ++u)
+        if (block.announced[u] && !block.announced[u]->is_no_export && stands(u))
+            return;
+    for (std::uint32_t u = 0; u < uplink_count(); ++u) {
+        const bool was_there = u == block.home || contains(block.tried, u);
+        if (!was_there || !stands(u))
+            continue;
+        announce(b, u, {});
+        set_egress(b, u);
+        say(Persist{});
+        Explanation why;
+        why.rule = "never announced nowhere";
+        why.note = options.uplinks[u].name;
+        say(Said{Severity::page, id_of(u), name_of(b), std::move(why)});
+    }
+}
+
+}  // namespace detour::decision

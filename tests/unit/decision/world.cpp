@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "tests/unit/decision/world.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace world {
+
+using namespace std::chrono_literals;
+using detour::Address;
+using detour::AsNumber;
+using detour::TargetId;
+
+namespace {
+
+constexpr unsigned outside = 0xffff;
+constexpr Duration announce_travel = 20ms;
+constexpr Duration withdraw_travel = 60ms;
+
+Address v4(unsigned a, unsigned b, unsigned c, unsigned d) {
+    return Address::ipv4(static_cast<std::uint32_t>(a << 24 | b << 16 | c << 8 | d));
+}
+Address control(unsigned uplink) {
+    return v4(192, 0, 2, 1 + uplink);
+}
+Address sentinel(unsigned uplink, unsigned index) {
+    return v4(192, 0, 2, 100 + uplink * 8 + index);
+}
+Address target(unsigned index) {
+    return v4(203, 0, 113, 1 + index);
+}
+Address beacon(unsigned set, unsigned index) {
+    return v4(198, 51, 100 + set, index == 0 ? 2 : 254);
+}
+
+decision::Profile profile_of(probe::Profile profile) {
+    return static_cast<decision::Profile>(profile);
+}
+
+decision::Result result_of(probe::Result result) {
+    return static_cast<decision::Result>(result);
+}
+
+decision::ProbeOutcome translate(const probe::Outcome& outcome) {
+    decision::ProbeOutcome evidence;
+    evidence.probe_class = static_cast<decision::ProbeClass>(outcome.probe_class);
+    evidence.family = outcome.family;
+    evidence.uplink = outcome.uplink;
+    evidence.set = outcome.set;
+    evidence.beacon = outcome.beacon;
+    evidence.target = outcome.target;
+    evidence.sentinel_of = outcome.sentinel_of;
+    evidence.sentinel = outcome.sentinel;
+    evidence.pair = outcome.pair;
+    evidence.is_full_size = outcome.is_full_size;
+    evidence.sent = outcome.sent;
+    evidence.result = result_of(outcome.result);
+    evidence.rtt = outcome.rtt;
+    evidence.arrival = outcome.arrival;
+    return evidence;
+}
+
+}  // namespace
+
+World::World(Configuration configuration)
+    : configuration_(std::move(configuration)),
+      state_(configuration_.seed * 0x9e3779b97f4a7c15U),
+      paths_(configuration_.uplinks, true),
+      links_(configuration_.uplinks, true),
+      sessions_(configuration_.uplinks, true),
+      egress_(configuration_.sets),
+      lost_(configuration_.sets),
+      counted_(now_) {
+    auto& brain = decision_options_;
+    brain.mode = configuration_.mode;
+    brain.fail_back = configuration_.fail_back;
+    brain.profile = profile_of(configuration_.profile);
+    brain.thresholds = decision::thresholds(brain.profile);
+    if (configuration_.adjust)
+        configuration_.adjust(brain.thresholds);
+    probe_options_.seed = configuration_.seed;
+    probe_options_.schedule = probe::schedule(configuration_.profile);
+    for (unsigned u = 0; u < configuration_.uplinks; ++u) {
+        const std::vector<Address> sentinels{sentinel(u, 0), sentinel(u, 1)};
+        probe_options_.uplinks.push_back({uplink(u), {control(u)}, sentinels, 1476});
+        decision::UplinkOptions options;
+        options.id = uplink(u);
+        options.name = u == 0 ? "provider" : "partner" + std::to_string(u);
+        options.asn = AsNumber(64496 + u);
+        options.sentinels = sentinels;
+        brain.uplinks.push_back(std::move(options));
+    }
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
+        probe_options_.sets.push_back({set(s), {{beacon(s, 0), 0}, {beacon(s, 1), 0}}});
+        decision::SetOptions options;
+        options.id = set(s);
+        options.name = "set" + std::to_string(s);
+        options.beacons = {{beacon(s, 0), 0}, {beacon(s, 1), 0}};
+        brain.sets.push_back(std::move(options));
+    }
+    for (unsigned t = 0; t < configuration_.targets; ++t) {
+        const TargetId id(static_cast<std::uint16_t>(t));
+        probe_options_.targets.push_back({id, target(t)});
+        brain.targets.push_back({id, AsNumber(64501 + t % 3), Family::ipv4});
+    }
+    start();
+    count();
+}
+
+double World::random() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15U;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+    return static_cast<double>((z ^ z >> 31) >> 11) * 0x1.0p-53;
+}
+
+void World::later(Duration delay, std::function<void()> deed) {
+    queue_.push({now_ + delay, ++order_, std::move(deed)});
+}
+
+void World::start() {
+    ++life_;
+    ++probe_options_.seed;
+    std::optional<decision::State> state;
+    if (has_disk_)
+        state = disk_;
+    decider_ = std::make_unique<decision::Decider>(decision_options_, state, now_ - written_);
+    prober_ = std::make_unique<probe::Prober>(probe_options_);
+    watch_.clear();
+    feed(decision::Start{});
+    for (unsigned u = 0; u < configuration_.uplinks; ++u) {
+        if (!links_[u])
+            feed(decision::LinkState{uplink(u), decision::Presence::down});
+        if (sessions_[u])
+            feed(decision::Session{uplink(u), Family::ipv4, decision::SessionState::established});
+    }
+}
+
+void World::restart(Duration gone) {
+    ++life_;
+    decider_.reset();
+    prober_.reset();
+    const auto end = now_ + gone;
+    while (!queue_.empty() && queue_.top().at <= end)
+        step();
+    now_ = end;
+    start();
+}
+
+void World::settle() {
+    run(decision_options_.thresholds.startup_grace + 5 * decision_options_.thresholds.armed_age);
+}
+
+void World::step() {
+    // A machine's deadline or the world's next event, whichever is first.
+    Instant next = queue_.top().at;
+    enum { world, probes, brain } who = world;
+    if (decider_) {
+        if (const auto at = prober_->next_deadline(); at && *at < next) {
+            next = *at;
+            who = probes;
+        }
+        if (const auto at = decider_->next_deadline(); at && *at < next) {
+            next = *at;
+            who = brain;
+        }
+    }
+    now_ = std::max(now_, next);
+    if (who == probes)
+        return probe_in(probe::Tick{});
+    if (who == brain)
+        return feed(decision::Tick{});
+    const auto deed = queue_.top().deed;
+    queue_.pop();
+    deed();
+}
+
+void World::run(Duration length) {
+    const Instant end = now_ + length;
+    later(length, [] {});
+    while (now_ < end)
+        step();
+}
+
+bool World::run_until(const std::function<bool()>& done, Duration most) {
+    const Instant end = now_ + most;
+    later(most, [] {});
+    while (!done()) {
+        if (now_ >= end)
+            return false;
+        step();
+    }
+    return true;
+}
+
+void World::tell(const decision::Evidence& evidence) {
+    feed(evidence);
+}
+
+void World::feed(const decision::Evidence& evidence) {
+    if (!decider_)
+        return;
+    const auto actions = decider_->handle(now_, decision::CauseId(++cause_), evidence);
+    for (const auto& action : actions) {
+        events_.push_back({now_, action});
+        carry_out(action);
+        if (on_action)
+            on_action(events_.back());
+        if (!decider_)
+            return;
+    }
+    check();
+}
+
+void World::probe_in(const probe::Input& input) {
+    if (!prober_)
+        return;
+    // The span is the prober's own: what is fed back must wait until it was read.
+    const auto span = prober_->handle(now_, input);
+    const std::vector<probe::Output> outputs(span.begin(), span.end());
+    for (const auto& output : outputs) {
+        if (const auto* out = std::get_if<probe::Send>(&output))
+            send(*out);
+        else
+            feed(translate(std::get<probe::Outcome>(output)));
+    }
+}
+
+bool World::is_delivered(unsigned u, unsigned s) const {
+    const auto null = null_.find({u, s});
+    return paths_[u] && links_[u] && (null == null_.end() || null->second == Null::none);
+}
+
+// By fewest prepends, then by preference. Within an uplink its own customer route wins.
+std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside) const {
+    if (from_inside != outside) {
+        const auto own = heard_.find({from_inside, s});
+        if (own != heard_.end() && own->second.announcement)
+            return from_inside;
+    }
+    std::optional<unsigned> best;
+    std::uint32_t fewest = 0;
+    for (unsigned i = 0; i < configuration_.uplinks; ++i) {
+        const unsigned u = (preferred_ + i) % configuration_.uplinks;
+        const auto found = heard_.find({u, s});
+        if (found == heard_.end() || !found->second.announcement)
+            continue;
+        const auto& announcement = *found->second.announcement;
+        if (announcement.is_no_export && honours_no_export_)
+            continue;
+        if (!best || announcement.prepends < fewest) {
+            best = u;
+            fewest = announcement.prepends;
+        }
+    }
+    return best;
+}
+
+void World::send(const probe::Send& out) {
+    ++probes_sent_;
+    const unsigned u = out.uplink.value;
+    const bool is_lost = random() < configuration_.loss;
+    if (is_lost || !paths_[u] || !links_[u])
+        return;
+    unsigned inside = outside;
+    for (unsigned each = 0; each < configuration_.uplinks; ++each)
+        for (unsigned i = 0; i < 2; ++i)
+            if (out.destination == sentinel(each, i))
+                inside = each;
+    if (inside == outside && !targets_answer_)
+        return;
+    if (inside != outside && !(paths_[inside] && links_[inside]))
+        return;
+    std::optional<unsigned> arrival = u;
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
+        if (out.source != beacon(s, 0) && out.source != beacon(s, 1))
+            continue;
+        arrival = way_in(s, inside);
+        if (!arrival || filtered_[{*arrival, s}])
+            return;
+        const auto null = null_[{*arrival, s}];
+        // A null route beyond u spares u's own hosts; one inside spares nobody who enters u, and
+        // swallows what u's own hosts send whichever way it should leave.
+        if (!paths_[*arrival] || !links_[*arrival] || null == Null::inside ||
+            (null == Null::beyond && inside != *arrival))
+            return;
+        if (inside != outside && null_[{inside, s}] == Null::inside)
+            return;
+    }
+    const auto head = probe::answer_echo_request(out.head, out.size, out.source, out.destination);
+    const auto life = life_;
+    const Duration jitter(static_cast<std::int64_t>(
+        random() * 0.2 * static_cast<double>(configuration_.rtt.count())));
+    later(configuration_.rtt + jitter, [this, life, head = *head, size = out.size, way = *arrival,
+                                        source = out.destination, destination = out.source] {
+        if (life != life_ || !prober_)
+            return;
+        std::vector<std::uint8_t> message(head.begin(), head.end());
+        message.resize(size);
+        probe_in(probe::Reply{uplink(way), source, destination, message});
+    });
+}
+
+// Traffic goes where the Internet sends it; the counters are read at the interval of the closest
+// watch.
+void World::count() {
+    const double seconds = static_cast<double>((now_ - counted_).count()) / 1e9;
+    counted_ = now_;
+    Duration interval = 1s;
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
+        const double packets = configuration_.packets_per_second * seconds;
+        const auto way = way_in(s, outside);
+        if (way && is_delivered(*way, s))
+            packets_[{*way, s}] += packets;
+        else
+            lost_[s] += static_cast<std::uint64_t>(packets);
+        for (unsigned u = 0; u < configuration_.uplinks; ++u) {
+            if (watch_[{u, s}] == decision::Watch::suspect)
+                interval = std::min(interval, probe_options_.schedule.suspect_interval);
+            const auto value = static_cast<std::uint64_t>(packets_[{u, s}]);
+            feed(decision::Counters{uplink(u), {set(s), Family::ipv4}, value, value, value * 500});
+        }
+    }
+    // As fine as the world's own time must be: an outage begins between two readings.
+    later(std::min(interval,
+                   configuration_.profile == probe::Profile::fast ? Duration(100ms) : Duration(1s)),
+          [this] { count(); });
+}
+
+void World::carry_out(const decision::Action& action) {
+    const auto life = life_;
+    const auto acknowledge = [this, life](decision::ActionId id) {
+        if (life == life_)
+            feed(decision::Acknowledgement{id, decision::Acknowledgement::Fact::done});
+    };
+    if (std::holds_alternative<decision::Persist>(action.deed)) {
+        disk_ = decider_->snapshot(now_);
+        has_disk_ = true;
+        written_ = now_;
+    } else if (const auto* forwarding = std::get_if<decision::SetForwarding>(&action.deed)) {
+        egress_[forwarding->block.set.value] = forwarding->egress.value;
+        later(1ms, [acknowledge, id = action.id] { acknowledge(id); });
+    } else if (const auto* said = std::get_if<decision::SetAnnouncement>(&action.deed)) {
+        const std::pair<unsigned, unsigned> key{said->uplink.value, said->block.set.value};
+        if (sessions_[key.first]) {
+            told_[key].announcement = said->announcement;
+            later(said->announcement ? announce_travel : withdraw_travel,
+                  [this, key, heard = said->announcement] {
+                      if (sessions_[key.first])
+                          heard_[key].announcement = heard;
+                  });
+        }
+        if (sessions_[key.first] || !said->announcement)
+            later(2ms, [acknowledge, id = action.id] { acknowledge(id); });
+    } else if (const auto* watch = std::get_if<decision::SetWatch>(&action.deed)) {
+        watch_[{watch->uplink.value, watch->block.set.value}] = watch->watch;
+        probe_in(probe::SetLevel{watch->uplink, watch->block.set, watch->block.family,
+                                 static_cast<probe::Level>(watch->watch)});
+    } else if (const auto* carried = std::get_if<decision::SetCarried>(&action.deed)) {
+        probe_in(probe::Carried{carried->block.set, carried->block.family, carried->uplink});
+    } else if (const auto* changed = std::get_if<decision::VerdictChanged>(&action.deed)) {
+        verdicts_[{changed->uplink.value, changed->block.set.value}] = changed->to;
+    }
+}
+
+void World::link(unsigned u, State state) {
+    links_[u] = state == State::up;
+    probe_in(probe::UplinkUsable{
+        uplink(u), links_[u] ? probe::Usability::usable : probe::Usability::unusable});
+    feed(decision::LinkState{uplink(u),
+                             links_[u] ? decision::Presence::up : decision::Presence::down});
+}
+
+void World::session(unsigned u, State state) {
+    sessions_[u] = state == State::up;
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
+        told_[{u, s}].announcement.reset();
+        if (!sessions_[u])
+            heard_[{u, s}].announcement.reset();
+    }
+    feed(decision::Session{
+        uplink(u), Family::ipv4,
+        sessions_[u] ? decision::SessionState::established : decision::SessionState::down});
+}
+
+void World::telemetry(State state) {
+    feed(decision::TelemetryState{state == State::up ? decision::Telemetry::present
+                                                     : decision::Telemetry::lost});
+}
+
+bool World::is_announced(unsigned u, unsigned s) const {
+    const auto found = told_.find({u, s});
+    return sessions_[u] && found != told_.end() && found->second.announcement &&
+           !found->second.announcement->is_no_export;
+}
+
+// As long as detourd runs (a killed one's sessions are not this world's matter) and a session
+// stands that ever announced it.
+void World::check() {
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
+        bool is_anywhere = false;
+        bool could_be = false;
+        for (unsigned u = 0; u < configuration_.uplinks; ++u) {
+            is_anywhere |= is_announced(u, s);
+            could_be |= sessions_[u] && told_.contains({u, s}) && egress_[s] == u;
+        }
+        if (could_be && !is_anywhere)
+            ++announced_nowhere_;
+    }
+}
+
+decision::Verdict World::verdict(unsigned u, unsigned s) const {
+    const auto found = verdicts_.find({u, s});
+    return found == verdicts_.end() ? decision::Verdict::unclear : found->second;
+}
+
+const decision::VerdictChanged* World::change(unsigned u, unsigned s) const {
+    for (auto event = events_.rbegin(); event != events_.rend(); ++event)
+        if (const auto* changed = std::get_if<decision::VerdictChanged>(&event->action.deed))
+            if (changed->uplink == uplink(u) && changed->block.set == set(s))
+                return changed;
+    return nullptr;
+}
+
+std::optional<Instant> World::first(unsigned u, unsigned s, decision::Verdict verdict,
+                                    Instant since) const {
+    for (const auto& event : events_)
+        if (const auto* changed = std::get_if<decision::VerdictChanged>(&event.action.deed))
+            if (event.at >= since && changed->to == verdict && changed->uplink == uplink(u) &&
+                changed->block.set == set(s))
+                return event.at;
+    return std::nullopt;
+}
+
+std::vector<decision::MoveStep> World::steps(unsigned s) const {
+    std::vector<decision::MoveStep> steps;
+    for (const auto& event : events_)
+        if (const auto* stepped = std::get_if<decision::MoveStepped>(&event.action.deed))
+            if (stepped->block.set == set(s))
+                steps.push_back(stepped->step);
+    return steps;
+}
+
+std::vector<std::string> World::holds(unsigned s) const {
+    std::vector<std::string> reasons;
+    for (const auto& event : events_)
+        if (const auto* held = std::get_if<decision::Held>(&event.action.deed))
+            if (held->block.set == set(s))
+                reasons.emplace_back(held->why.missing);
+    return reasons;
+}
+
+std::vector<std::string> World::pages() const {
+    std::vector<std::string> rules;
+    for (const auto& event : events_)
+        if (const auto* said = std::get_if<decision::Said>(&event.action.deed))
+            if (said->severity == decision::Severity::page)
+                rules.emplace_back(said->why.rule);
+    return rules;
+}
+
+}  // namespace world
