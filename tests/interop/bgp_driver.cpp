@@ -222,6 +222,7 @@ class Driver {
                   {"state", bgp::to_string(peer->state)},
                   {"established", peer->established_count},
                   {"updates_in", peer->in.updates},
+                  {"refreshes_in", peer->in.refreshes},
                   {"routes", routes}};
         if (peer->negotiated)
             said["negotiated"] = {
