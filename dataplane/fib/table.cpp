@@ -4,69 +4,238 @@
 
 #include <algorithm>
 #include <cassert>
+#include <unordered_set>
 
 namespace detour::fib {
 
+BlockArena::BlockArena(std::uint32_t capacity)
+    : slots_(new std::uint32_t[std::size_t{capacity} * block_size]),
+      capacity_(capacity * block_size) {}
+
+std::uint32_t BlockArena::allocate() {
+    if (!free_.empty()) {
+        const std::uint32_t offset = free_.back();
+        free_.pop_back();
+        return offset;
+    }
+    if (next_ == capacity_)
+        return no_block;
+    return std::exchange(next_, next_ + block_size);
+}
+
+std::uint64_t BlockArena::begin_version() {
+    versions_.emplace_back();
+    return newest();
+}
+
+void BlockArena::drop_inherited(std::uint32_t offset) {
+    assert(versions_.size() >= 2);
+    versions_[versions_.size() - 2].last_used.push_back(offset);
+}
+
+void BlockArena::end_version(std::uint64_t version) {
+    versions_[version - oldest_].is_alive = false;
+    // What a version was the last to use may still be used by the versions before it.
+    while (!versions_.empty() && !versions_.front().is_alive) {
+        const auto& last_used = versions_.front().last_used;
+        free_.insert(free_.end(), last_used.begin(), last_used.end());
+        versions_.pop_front();
+        ++oldest_;
+    }
+}
+
+// Writes into a version that nobody else sees yet. Blocks of the version before are copied when
+// touched; its own are written in place.
+class Table::Writer {
+ public:
+    explicit Writer(Table& table)
+        : table_(table), slots_(table.arena_->slots()), owns_all_(table.version_ == 0) {}
+
+    // False when the arena is full.
+    bool write(std::span<const Entry> entries) {
+        for (const auto& [prefix, leaf] : entries)
+            if (!insert(prefix, leaf))
+                return false;
+        return true;
+    }
+    // Gives back blocks on the way to `prefix` whose slots have all become one leaf.
+    void collapse(const Prefix& prefix) {
+        const auto octets = prefix.address().bytes();
+        collapse(table_.root_[root_index(octets)], octets.subspan(2), prefix.length(), 16);
+    }
+
+ private:
+    static std::size_t root_index(std::span<const std::uint8_t> octets) {
+        return static_cast<std::size_t>(octets[0] << 8 | octets[1]);
+    }
+
+    bool insert(const Prefix& prefix, LeafIndex leaf) {
+        assert(prefix.family() == table_.family_);
+        const auto octets = prefix.address().bytes();
+        const unsigned length = prefix.length();
+        if (length <= 16) {
+            fill(&table_.root_[root_index(octets)], 1U << (16 - length), leaf);
+            return true;
+        }
+        std::uint32_t* node = &table_.root_[root_index(octets)];
+        for (unsigned depth = 16;; depth += 8) {
+            if (!own(*node))
+                return false;
+            std::uint32_t* const slot = slots_ + (*node & ~branch) + octets[depth / 8];
+            if (length <= depth + 8) {
+                fill(slot, 1U << (depth + 8 - length), leaf);
+                return true;
+            }
+            node = slot;
+        }
+    }
+
+    [[nodiscard]] bool is_own(std::uint32_t block) const {
+        return owns_all_ || own_.contains(block);
+    }
+
+    // Makes `node` lead to a block of this version: a new one, its own, or a copy.
+    bool own(std::uint32_t& node) {
+        const std::uint32_t before = node & ~branch;
+        const bool is_block = (node & branch) != 0;
+        if (is_block && is_own(before))
+            return true;
+        const std::uint32_t block = table_.arena_->allocate();
+        if (block == BlockArena::no_block)
+            return false;
+        if (is_block) {
+            std::copy_n(slots_ + before, BlockArena::block_size, slots_ + block);
+            table_.arena_->drop_inherited(before);
+        } else {
+            std::fill_n(slots_ + block, BlockArena::block_size, node);
+        }
+        if (!owns_all_)
+            own_.insert(block);
+        node = branch | block;
+        return true;
+    }
+
+    void fill(std::uint32_t* first, std::uint32_t count, LeafIndex leaf) {
+        for (std::uint32_t i = 0; i < count; ++i) {
+            if ((first[i] & branch) != 0)
+                release(first[i] & ~branch);
+            first[i] = leaf;
+        }
+    }
+
+    // The block and what hangs below it are no part of this version any more.
+    void release(std::uint32_t block) {
+        for (std::uint32_t i = 0; i < BlockArena::block_size; ++i)
+            if ((slots_[block + i] & branch) != 0)
+                release(slots_[block + i] & ~branch);
+        if (owns_all_ || own_.erase(block) != 0)
+            table_.arena_->free(block);
+        else
+            table_.arena_->drop_inherited(block);
+    }
+
+    void collapse(std::uint32_t& node, std::span<const std::uint8_t> octets, unsigned length,
+                  unsigned depth) {
+        if ((node & branch) == 0)
+            return;
+        const std::uint32_t block = node & ~branch;
+        // An inherited block is as the version before left it, and may not be written.
+        if (!is_own(block))
+            return;
+        if (length > depth + 8)
+            collapse(slots_[block + octets[0]], octets.subspan(1), length, depth + 8);
+        const std::uint32_t first = slots_[block];
+        const bool is_uniform = (first & branch) == 0 &&
+                                std::all_of(slots_ + block, slots_ + block + BlockArena::block_size,
+                                            [first](std::uint32_t slot) { return slot == first; });
+        if (!is_uniform)
+            return;
+        release(block);
+        node = first;
+    }
+
+    Table& table_;
+    std::uint32_t* slots_;
+    bool owns_all_;  // the first version: nothing is inherited
+    std::unordered_set<std::uint32_t> own_;
+};
+
 namespace {
 
-constexpr auto prefix_of = [](const std::pair<Prefix, LeafIndex>& entry) -> const Prefix& {
-    return entry.first;
-};
+constexpr auto prefix_of = [](const Entry& entry) -> const Prefix& { return entry.first; };
+
+// An upper bound of the blocks that the entries need: for each, the blocks on its way that the
+// entry before it does not need already.
+std::uint32_t needed_blocks(std::span<const Entry> sorted) {
+    std::uint32_t count = 0;
+    const Prefix* before = nullptr;
+    for (const auto& [prefix, leaf] : sorted) {
+        const unsigned steps = prefix.length() <= 16 ? 0 : (prefix.length() - 16U + 7) / 8;
+        unsigned shared = 0;
+        if (before != nullptr && before->length() > 16) {
+            const auto a = before->address().bytes();
+            const auto b = prefix.address().bytes();
+            const auto same = static_cast<unsigned>(std::ranges::mismatch(a, b).in1 - a.begin());
+            const unsigned before_steps = (before->length() - 16U + 7) / 8;
+            shared = same < 2 ? 0 : std::min({same - 1, steps, before_steps});
+        }
+        count += steps - shared;
+        if (prefix.length() > 16)
+            before = &prefix;
+    }
+    return count;
+}
+
+// Room for as much again, so that edits rarely ask for a new table.
+constexpr std::uint32_t spare_blocks = 1024;
 
 }  // namespace
 
-Table::Table(Family family, std::span<const std::pair<Prefix, LeafIndex>> entries)
+Table::Table(Family family, std::span<const Entry> entries)
     : family_(family), root_(1U << 16U, no_leaf) {
-    // A covering prefix before those it covers: a longer one then overwrites its part, and a new
-    // block starts as a copy of what it splits. The order of prefixes is such an order.
-    if (std::ranges::is_sorted(entries, {}, prefix_of)) {
-        for (const auto& [prefix, leaf] : entries)
-            insert(prefix, leaf);
-    } else {
-        std::vector<std::pair<Prefix, LeafIndex>> sorted(entries.begin(), entries.end());
+    std::vector<Entry> sorted;
+    if (!std::ranges::is_sorted(entries, {}, prefix_of)) {
+        sorted.assign(entries.begin(), entries.end());
         std::ranges::sort(sorted, {}, prefix_of);
-        for (const auto& [prefix, leaf] : sorted)
-            insert(prefix, leaf);
+        entries = sorted;
     }
-    blocks_.shrink_to_fit();
+    arena_ = std::make_shared<BlockArena>(2 * needed_blocks(entries) + spare_blocks);
+    blocks_ = arena_->slots();
+    version_ = arena_->begin_version();
+    // A covering prefix comes before those it covers: a longer one then overwrites its part, and a
+    // new block starts as a copy of what it splits.
+    const bool has_room = Writer(*this).write(entries);
+    assert(has_room);
+    (void)has_room;
 }
 
-void Table::set_host(const Address& address, LeafIndex leaf) {
-    insert(Prefix::host(address), leaf);
+Table::Table(const Table& before)
+    : family_(before.family_),
+      root_(before.root_),
+      arena_(before.arena_),
+      blocks_(before.blocks_),
+      version_(arena_->begin_version()) {
+    assert(before.version_ + 1 == version_);
 }
 
-void Table::insert(const Prefix& prefix, LeafIndex leaf) {
-    assert(prefix.family() == family_);
-    const auto octets = prefix.address().bytes();
-    const std::uint8_t length = prefix.length();
-    std::size_t first = static_cast<std::size_t>(octets[0] << 8 | octets[1]);
-    if (length <= 16) {
-        std::fill_n(root_.begin() + static_cast<std::ptrdiff_t>(first), 1U << (16U - length), leaf);
-        return;
-    }
-    std::uint32_t* node = &root_[first];
-    for (unsigned depth = 16;; depth += 8) {
-        if ((*node & branch) == 0) {
-            const std::uint32_t inherited = *node;
-            const auto block = static_cast<std::uint32_t>(blocks_.size());
-            *node = branch | block;  // before resize: node may point into blocks_
-            blocks_.resize(blocks_.size() + 256, inherited);
-            first = block;
-        } else {
-            first = *node & ~branch;
-        }
-        const std::uint8_t octet = octets[depth / 8];
-        if (length <= depth + 8) {
-            std::fill_n(blocks_.begin() + static_cast<std::ptrdiff_t>(first + octet),
-                        1U << (depth + 8 - length), leaf);
-            return;
-        }
-        node = &blocks_[first + octet];
-    }
+Table::~Table() {
+    arena_->end_version(version_);
+}
+
+std::shared_ptr<const Table> Table::with(std::span<const Edit> edits) const {
+    std::shared_ptr<Table> next(new Table(*this));
+    Writer writer(*next);
+    for (const Edit& edit : edits)
+        if (!writer.write(edit))
+            return nullptr;
+    for (const Edit& edit : edits)
+        writer.collapse(edit.front().first);
+    return next;
 }
 
 std::size_t Table::byte_size() const {
-    return (root_.size() + blocks_.size()) * sizeof(std::uint32_t);
+    return root_.size() * sizeof(std::uint32_t) +
+           arena_->used_count() * BlockArena::block_size * sizeof(std::uint32_t);
 }
 
 }  // namespace detour::fib

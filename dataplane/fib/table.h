@@ -2,10 +2,14 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // Longest-prefix match from an address to a leaf index. Built by one thread, then only read by
-// many; a table is never changed after it was given to others (a copy is cheap for what it saves).
+// many: a table never changes once others see it. An edit makes a new version that shares every
+// block it did not touch, so that one route among a million costs a copy of the root (256 kB) and
+// of a block or two. Versions are made and destroyed by the one writer thread (publisher.h frees
+// what readers have left there); a block is used again when no living version holds it.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <utility>
@@ -18,15 +22,59 @@ namespace detour::fib {
 using LeafIndex = std::uint16_t;
 inline constexpr LeafIndex no_leaf = 0;
 
+using Entry = std::pair<Prefix, LeafIndex>;
+
+// What a part of the table says from now on: the first entry is the part, the others lie within it,
+// in the order of prefixes (a covering one before those it covers), each at most once.
+using Edit = std::vector<Entry>;
+
+// Where the blocks of all versions of a table live: fixed in place and size, so that readers need
+// one pointer.
+class BlockArena {
+ public:
+    static constexpr std::uint32_t block_size = 256;  // slots
+    static constexpr std::uint32_t no_block = ~0U;
+
+    explicit BlockArena(std::uint32_t capacity);
+
+    [[nodiscard]] std::uint32_t* slots() { return slots_.get(); }
+    // The offset of a free block's first slot, or no_block.
+    [[nodiscard]] std::uint32_t allocate();
+    // A block that no version ever published.
+    void free(std::uint32_t offset) { free_.push_back(offset); }
+    // A version begins to live (its number), stops using a block that it inherits from the version
+    // before, and dies.
+    [[nodiscard]] std::uint64_t begin_version();
+    void drop_inherited(std::uint32_t offset);
+    void end_version(std::uint64_t version);
+    [[nodiscard]] std::uint64_t newest() const { return oldest_ + versions_.size() - 1; }
+    [[nodiscard]] std::size_t used_count() const { return next_ / block_size - free_.size(); }
+
+ private:
+    struct Version {
+        bool is_alive = true;
+        std::vector<std::uint32_t> last_used;  // blocks that the next version does without
+    };
+
+    std::unique_ptr<std::uint32_t[]> slots_;  // untouched pages cost nothing
+    std::uint32_t capacity_;                  // slots
+    std::uint32_t next_ = 0;                  // first slot never used
+    std::vector<std::uint32_t> free_;
+    std::deque<Version> versions_;
+    std::uint64_t oldest_ = 0;  // number of versions_.front()
+};
+
 // Multibit trie: 16 bits at the root, 8 at each step below, leaves pushed. Memory grows with the
-// prefixes (about 0.3 MB for a small IPv4 table).
+// prefixes (about 0.3 MB for a small IPv4 table, 10 MB for 10,000 scattered /24).
 class Table {
  public:
     // Prefixes of one family, each at most once, in any order; a leaf of no_leaf makes a hole.
-    Table(Family family, std::span<const std::pair<Prefix, LeafIndex>> entries);
+    Table(Family family, std::span<const Entry> entries);
+    ~Table();
+    Table& operator=(const Table&) = delete;
 
-    // Before the table is shared only: the leaf of one address, whose prefix has no longer ones.
-    void set_host(const Address& address, LeafIndex leaf);
+    // The next version; only of the newest one. Null when there is no room: build a new table.
+    [[nodiscard]] std::shared_ptr<const Table> with(std::span<const Edit> edits) const;
 
     [[nodiscard]] Family family() const { return family_; }
     // Network-order octets of the address: 4 or 16.
@@ -39,16 +87,20 @@ class Table {
     [[nodiscard]] LeafIndex lookup(const Address& address) const {
         return lookup(address.bytes().data());
     }
+    // Of the root and of all blocks that some version uses.
     [[nodiscard]] std::size_t byte_size() const;
 
  private:
     static constexpr std::uint32_t branch = 0x80000000;  // the rest is the offset of a block of 256
+    class Writer;
 
-    void insert(const Prefix& prefix, LeafIndex leaf);
+    Table(const Table& before);  // the next version, not edited yet
 
     Family family_;
     std::vector<std::uint32_t> root_;
-    std::vector<std::uint32_t> blocks_;
+    std::shared_ptr<BlockArena> arena_;
+    const std::uint32_t* blocks_;
+    std::uint64_t version_;
 };
 
 }  // namespace detour::fib

@@ -22,14 +22,17 @@ std::unique_ptr<const fib::ForwardingState> Compiler::compile() {
     const Resolver resolver(*kernel_, devices_);
     const bool is_any_table_stale = has_standing_changed(resolver);
     compiled_.composed = 0;
+    compiled_.edited = 0;
     if (is_first_ || changes.rules || changes.links)
         plan_ingresses();
     const bool may_move_hosts = changes.neighbours || changes.nexthops || changes.links;
     for (auto& [recipe, dish] : dishes_) {
-        const bool is_due = !dish.table || is_any_table_stale || is_stale(recipe, changes);
-        if (is_due)
+        const auto before = dish.table;
+        const auto parts =
+            dish.table && !is_any_table_stale ? stale_parts(recipe, changes) : std::nullopt;
+        if (!parts || !touch_up(recipe, dish, *parts))
             cook(recipe, dish);
-        if (is_due || may_move_hosts)
+        if (dish.table != before || may_move_hosts)
             place_hosts(recipe, dish, resolver);
     }
     free_unused_leaves();
@@ -70,9 +73,14 @@ bool Compiler::has_standing_changed(const Resolver& resolver) {
     return is_change;
 }
 
+// An edited table may have ceased to name a leaf; for certain it has when no route has its path.
 void Compiler::free_unused_leaves() {
     std::vector<char> marked(leaves_.limit(), 0);
-    for (const auto& [recipe, dish] : dishes_) {
+    for (auto& [recipe, dish] : dishes_) {
+        std::erase_if(dish.leaves, [this](fib::LeafIndex leaf) {
+            const auto path = path_of(leaves_.key(leaf).value);
+            return path && !kernel_->paths().has_route(*path);
+        });
         for (const fib::LeafIndex leaf : dish.leaves)
             marked[leaf] = 1;
         for (const auto& [address, host] : dish.hosts)

@@ -2,16 +2,19 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The copy of the kernel -> what workers look up (fib/forwarding_state.h). Pure: no sockets, no
-// clock. Incremental by sharing: a lookup table is composed again only when a route in one of the
-// kernel tables behind it changed; a next hop or neighbour that changes touches leaves and
-// adjacencies alone, however many prefixes lead there; a new host on a LAN is one entry put into a
-// copy of its table.
+// clock. Incremental by sharing: a route that changed is an edit of the lookup tables that the
+// kernel table behind it is part of (many at once: they are composed anew); a next hop or neighbour
+// that changes touches leaves and adjacencies alone, however many prefixes lead there; a new host
+// on a LAN is one entry more.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "dataplane/fib/forwarding_state.h"
@@ -40,7 +43,8 @@ struct Compiled {
     std::size_t table_bytes = 0;
     std::size_t unsupported_rules = 0;
     std::size_t waiting_routes = 0;
-    std::size_t composed = 0;  // tables composed by the last compile()
+    std::size_t composed = 0;  // tables composed from nothing by the last compile()
+    std::size_t edited = 0;    // tables edited by it
 };
 
 class Compiler {
@@ -68,7 +72,7 @@ class Compiler {
     };
     struct Dish {
         std::shared_ptr<const fib::Table> table;
-        std::vector<fib::LeafIndex> leaves;  // that the table names
+        std::set<fib::LeafIndex> leaves;  // that the table names, and some that it did
         // Neighbours that stand in the table as hosts, over the leaf of their connected route.
         struct Host {
             fib::LeafIndex covering = fib::no_leaf;
@@ -90,9 +94,19 @@ class Compiler {
     void plan_ingresses();
     Served serve(Family family, std::string_view input);
     [[nodiscard]] bool has_standing_changed(const Resolver& resolver);
-    [[nodiscard]] bool is_stale(const Recipe& recipe, const Changes& changes) const;
+    // The parts of a table that changes concern, none within another; nothing when it is as well
+    // composed anew.
+    [[nodiscard]] std::optional<std::vector<Prefix>> stale_parts(const Recipe& recipe,
+                                                                 const Changes& changes) const;
     void cook(const Recipe& recipe, Dish& dish);
-    [[nodiscard]] Layer layer(Family family, const Step& step);
+    [[nodiscard]] bool touch_up(const Recipe& recipe, Dish& dish, std::span<const Prefix> parts);
+    [[nodiscard]] std::vector<Composed> compose_part(const Recipe& recipe,
+                                                     const Prefix& part) const;
+    [[nodiscard]] std::vector<fib::Entry> entries(Dish& dish, std::span<const Composed> composed);
+    [[nodiscard]] Layer layer(const Prefix& part, const Step& step) const;
+    [[nodiscard]] std::optional<Value> value_at(RouteTable::Map::const_iterator& at,
+                                                const RouteTable::Map& routes,
+                                                const Step& step) const;
     [[nodiscard]] std::optional<Value> answer(const RouteTable::Routes& routes, const Step& step,
                                               const Prefix& prefix) const;
     [[nodiscard]] Value source_answer(Family family, const Step& step) const;

@@ -13,13 +13,20 @@ namespace detour::mirror {
 namespace {
 
 // Destinations that are never routed by tables: groups, the limited broadcast, one link alone.
-std::span<const Item> special_items(Family family) {
-    static const std::vector<Item> ipv4{
-        {*Prefix::parse("224.0.0.0/4"), value_of(Fixed::broadcast)},
-        {*Prefix::parse("255.255.255.255/32"), value_of(Fixed::broadcast)}};
-    static const std::vector<Item> ipv6{{*Prefix::parse("fe80::/10"), value_of(Fixed::local)},
-                                        {*Prefix::parse("ff00::/8"), value_of(Fixed::broadcast)}};
-    return family == Family::ipv4 ? ipv4 : ipv6;
+Layer special_layer(const Prefix& part) {
+    static const std::array<std::vector<Item>, 2> all{
+        {{{*Prefix::parse("224.0.0.0/4"), value_of(Fixed::broadcast)},
+          {*Prefix::parse("255.255.255.255/32"), value_of(Fixed::broadcast)}},
+         {{*Prefix::parse("fe80::/10"), value_of(Fixed::local)},
+          {*Prefix::parse("ff00::/8"), value_of(Fixed::broadcast)}}}};
+    Layer layer;
+    for (const Item& item : all[static_cast<std::size_t>(part.family())]) {
+        if (part.contains(item.prefix))
+            layer.items.push_back(item);
+        else if (item.prefix.contains(part))
+            layer.inherited = item.value;
+    }
+    return layer;
 }
 
 }  // namespace
@@ -59,75 +66,150 @@ Compiler::Served Compiler::serve(Family family, std::string_view input) {
     return served;
 }
 
-bool Compiler::is_stale(const Recipe& recipe, const Changes& changes) const {
-    const auto has_changed = [&](const Step& step) {
-        return !step.verdict && changes.tables.contains({recipe.family, step.table});
+std::optional<std::vector<Prefix>> Compiler::stale_parts(const Recipe& recipe,
+                                                         const Changes& changes) const {
+    std::vector<Prefix> parts;
+    std::size_t route_count = 0;
+    const auto collect = [&](const Step& step) {
+        if (step.verdict)
+            return true;
+        if (const RouteTable* routes = kernel_->table(recipe.family, step.table))
+            route_count += routes->size();
+        const auto changed = changes.tables.find({recipe.family, step.table});
+        if (changed == changes.tables.end())
+            return true;
+        const auto& prefixes = changed->second.prefixes;
+        parts.insert(parts.end(), prefixes.begin(), prefixes.end());
+        return !changed->second.are_all;
     };
-    return std::ranges::any_of(recipe.steps, has_changed) ||
-           std::ranges::any_of(recipe.sources,
-                               [&](const SourceStep& one) { return has_changed(one.step); });
+    for (const Step& step : recipe.steps)
+        if (!collect(step))
+            return std::nullopt;
+    for (const SourceStep& one : recipe.sources)
+        if (!collect(one.step) || !parts.empty())
+            return std::nullopt;
+    std::ranges::sort(parts);
+    // What lies within the part before it is covered by it.
+    std::vector<Prefix> outermost;
+    for (const Prefix& part : parts)
+        if (outermost.empty() || !outermost.back().contains(part))
+            outermost.push_back(part);
+    // Composing a part costs about as much as composing 16 routes of the whole.
+    if (!outermost.empty() &&
+        (outermost.front().is_default() || outermost.size() * 16 > route_count + 256))
+        return std::nullopt;
+    return outermost;
 }
 
 void Compiler::cook(const Recipe& recipe, Dish& dish) {
+    dish.leaves.clear();
+    dish.hosts.clear();
+    const auto all = entries(dish, compose_part(recipe, Prefix::default_of(recipe.family)));
+    dish.table = std::make_shared<fib::Table>(recipe.family, all);
+    ++compiled_.composed;
+}
+
+// False when the table has no room for it.
+bool Compiler::touch_up(const Recipe& recipe, Dish& dish, std::span<const Prefix> parts) {
+    if (parts.empty())
+        return true;
+    std::vector<fib::Edit> edits;
+    for (const Prefix& part : parts) {
+        edits.push_back(entries(dish, compose_part(recipe, part)));
+        const auto first = dish.hosts.lower_bound(part.address());
+        auto last = first;
+        while (last != dish.hosts.end() && part.contains(last->first))
+            ++last;
+        dish.hosts.erase(first, last);
+    }
+    auto table = dish.table->with(edits);
+    if (!table)
+        return false;
+    dish.table = std::move(table);
+    ++compiled_.edited;
+    return true;
+}
+
+std::vector<Composed> Compiler::compose_part(const Recipe& recipe, const Prefix& part) const {
     const auto& tags = tags_[static_cast<std::size_t>(recipe.family)];
-    std::vector<Composed> composed;
-    if (recipe.sources.empty()) {
-        const auto special = special_items(recipe.family);
-        std::vector<Layer> layers{{{special.begin(), special.end()}, {}}};
-        for (const Step& step : recipe.steps)
-            layers.push_back(layer(recipe.family, step));
-        composed = compose(layers, tags, fib::no_set);
-    } else {
+    if (!recipe.sources.empty()) {
         std::vector<Item> items;
         for (const SourceStep& one : recipe.sources)
             if (const Value value = source_answer(recipe.family, one.step); value != no_answer)
                 items.push_back({one.source, value});
-        composed = compose_sources(items, tags, fib::no_set);
+        return compose_sources(recipe.family, items, tags, fib::no_set);
     }
+    std::vector<Layer> layers{special_layer(part)};
+    for (const Step& step : recipe.steps)
+        layers.push_back(layer(part, step));
+    return compose(part, layers, tags, fib::no_set);
+}
+
+std::vector<fib::Entry> Compiler::entries(Dish& dish, std::span<const Composed> composed) {
     std::unordered_map<std::uint64_t, fib::LeafIndex> known;
-    std::vector<std::pair<Prefix, fib::LeafIndex>> entries;
-    entries.reserve(composed.size());
-    dish.leaves.clear();
+    std::vector<fib::Entry> result;
+    result.reserve(composed.size());
     for (const Composed& one : composed) {
         const auto [at, is_new] =
             known.try_emplace(std::uint64_t{one.value} << 16U | one.tag, fib::no_leaf);
         if (is_new && one.value != no_answer) {
             at->second = leaves_.index({one.value, one.tag, {}, {}});
-            dish.leaves.push_back(at->second);
+            dish.leaves.insert(at->second);
         }
-        entries.emplace_back(one.prefix, at->second);
+        result.emplace_back(one.prefix, at->second);
     }
-    dish.table = std::make_shared<fib::Table>(recipe.family, entries);
-    dish.hosts.clear();
-    ++compiled_.composed;
+    return result;
 }
 
-Layer Compiler::layer(Family family, const Step& step) {
-    Layer layer{{}, step.destination};
+Layer Compiler::layer(const Prefix& part, const Step& step) const {
+    Layer layer;
+    layer.within = step.destination;
     if (step.verdict) {
-        layer.items.push_back(
-            {step.destination.value_or(Prefix::default_of(family)), value_of(*step.verdict)});
+        layer.inherited = value_of(*step.verdict);
         return layer;
     }
-    const RouteTable* routes = kernel_->table(family, step.table);
-    if (routes == nullptr)
+    const RouteTable* table = kernel_->table(part.family(), step.table);
+    if (table == nullptr)
         return layer;
-    layer.items.reserve(routes->size());
-    const Prefix* decided = nullptr;  // by a route of a better metric
-    for (const auto& [key, entry] : routes->entries()) {
-        if (decided != nullptr && *decided == key.prefix)
+    const RouteTable::Map& routes = table->entries();
+    const auto first_at = [&](const Prefix& prefix) {
+        return routes.lower_bound({prefix, 0xff, 0});
+    };
+    for (int length = part.length() - 1; length >= 0; --length) {
+        const Prefix covering(part.address(), static_cast<std::uint8_t>(length));
+        auto at = first_at(covering);
+        if (at == routes.end() || at->first.prefix != covering)
             continue;
-        if (key.tos != 0) {  // some packets to this prefix go elsewhere: the kernel knows which
-            layer.items.push_back({key.prefix, value_of(Fixed::unsupported)});
-            decided = &key.prefix;
-            continue;
+        if (const auto value = value_at(at, routes, step)) {
+            layer.inherited = *value;
+            break;
         }
-        if (const auto value = answer(entry, step, key.prefix)) {
-            layer.items.push_back({key.prefix, *value});
-            decided = &key.prefix;
-        }
+    }
+    if (part.is_default())
+        layer.items.reserve(table->size());
+    for (auto at = first_at(part); at != routes.end() && part.contains(at->first.prefix);) {
+        const Prefix prefix = at->first.prefix;
+        if (const auto value = value_at(at, routes, step))
+            layer.items.push_back({prefix, *value});
     }
     return layer;
+}
+
+// What a table says at one prefix, if anything: that of the first route the kernel would take.
+// `at` stands on the prefix' first route and is moved behind its last.
+std::optional<Value> Compiler::value_at(RouteTable::Map::const_iterator& at,
+                                        const RouteTable::Map& routes, const Step& step) const {
+    std::optional<Value> value;
+    for (const Prefix prefix = at->first.prefix; at != routes.end() && at->first.prefix == prefix;
+         ++at) {
+        if (value)
+            continue;
+        if (at->first.tos != 0)  // some packets to here go elsewhere: the kernel knows which
+            value = value_of(Fixed::unsupported);
+        else
+            value = answer(at->second, step, prefix);
+    }
+    return value;
 }
 
 // What the first route under a key that the kernel would take says; nothing when there is none.
@@ -193,22 +275,29 @@ void Compiler::place_hosts(const Recipe& recipe, Dish& dish, const Resolver& res
         hosts[key.address] = {covering,
                               leaves_.index({route.value, route.set, key.interface, key.address})};
     }
-    std::vector<std::pair<Address, fib::LeafIndex>> edits;
+    std::vector<fib::Edit> edits;
+    const auto edit = [&](const Address& address, fib::LeafIndex leaf) {
+        edits.push_back({{Prefix::host(address), leaf}});
+    };
     for (const auto& [address, host] : dish.hosts)
         if (!hosts.contains(address))
-            edits.emplace_back(address, host.covering);
+            edit(address, host.covering);
     for (const auto& [address, host] : hosts) {
         const auto known = dish.hosts.find(address);
         if (known == dish.hosts.end() || known->second.leaf != host.leaf)
-            edits.emplace_back(address, host.leaf);
+            edit(address, host.leaf);
     }
-    dish.hosts = std::move(hosts);
-    if (edits.empty())
+    if (edits.empty()) {
+        dish.hosts = std::move(hosts);
         return;
-    auto table = std::make_shared<fib::Table>(*dish.table);
-    for (const auto& [address, leaf] : edits)
-        table->set_host(address, leaf);
-    dish.table = std::move(table);
+    }
+    if (auto table = dish.table->with(edits)) {
+        dish.hosts = std::move(hosts);
+        dish.table = std::move(table);
+        return;
+    }
+    cook(recipe, dish);  // a new table, with room
+    place_hosts(recipe, dish, resolver);
 }
 
 }  // namespace detour::mirror

@@ -13,7 +13,7 @@ namespace {
 template <class State>
 class Descent {
  public:
-    explicit Descent(State outermost) { chain_.push_back({Prefix(), std::move(outermost)}); }
+    Descent(const Prefix& part, State outermost) { chain_.push_back({part, std::move(outermost)}); }
 
     // Leaves the prefixes that do not cover `prefix` and enters it with its parent's state.
     State& enter(const Prefix& prefix) {
@@ -76,11 +76,11 @@ Cursor<Element> cursor(std::span<const Element> list) {
     return {list.data(), list.data() + list.size()};
 }
 
-// The prefixes that layers are confined to, in order, each once.
-std::vector<Tag> confinements(std::span<const Layer> layers) {
+// The prefixes within the part that layers are confined to, in order, each once.
+std::vector<Tag> confinements(const Prefix& part, std::span<const Layer> layers) {
     std::vector<Tag> result;
     for (const Layer& layer : layers)
-        if (layer.within)
+        if (layer.within && part.contains(*layer.within))
             result.push_back({*layer.within, 0});
     std::ranges::sort(result, {}, &Tag::prefix);
     const auto rest = std::ranges::unique(result, {}, &Tag::prefix);
@@ -88,32 +88,44 @@ std::vector<Tag> confinements(std::span<const Layer> layers) {
     return result;
 }
 
+// The tags within the part; those that cover it leave their mark in `outer`.
+std::span<const Tag> tags_within(const Prefix& part, std::span<const Tag> tags,
+                                 std::uint16_t& outer) {
+    for (std::uint8_t length = 0; length < part.length(); ++length) {
+        const Prefix covering(part.address(), length);
+        const auto at = std::ranges::lower_bound(tags, covering, {}, &Tag::prefix);
+        if (at != tags.end() && at->prefix == covering)
+            outer = at->tag;
+    }
+    const auto first = std::ranges::lower_bound(tags, part, {}, &Tag::prefix);
+    const auto last =
+        std::find_if(first, tags.end(), [&](const Tag& tag) { return !part.contains(tag.prefix); });
+    return {first, last};
+}
+
 }  // namespace
 
-std::vector<Composed> compose(std::span<const Layer> layers, std::span<const Tag> tags,
-                              std::uint16_t no_tag) {
+std::vector<Composed> compose(const Prefix& part, std::span<const Layer> layers,
+                              std::span<const Tag> tags, std::uint16_t no_tag) {
     State outermost;
     outermost.tag = no_tag;
+    const auto inner_tags = tags_within(part, tags, outermost.tag);
     std::vector<Cursor<Item>> items;
-    std::size_t count = tags.size();
+    std::size_t count = inner_tags.size() + 1;
     for (const Layer& layer : layers) {
-        outermost.layers.push_back({!layer.within.has_value(), no_answer});
+        const bool is_active = !layer.within || layer.within->contains(part);
+        outermost.layers.push_back({is_active, layer.inherited});
         items.push_back(cursor(std::span<const Item>(layer.items)));
         count += layer.items.size();
     }
-    const auto edges = confinements(layers);
-    std::array others{cursor(tags), cursor(std::span<const Tag>(edges))};
+    const auto edges = confinements(part, layers);
+    std::array others{cursor(inner_tags), cursor(std::span<const Tag>(edges))};
 
     std::vector<Composed> result;
     result.reserve(count);
-    Descent<State> descent(std::move(outermost));
-    for (;;) {
-        const Prefix* next = least(items);
-        if (const Prefix* other = least(others); other && (!next || *other < *next))
-            next = other;
-        if (next == nullptr)
-            return result;
-        const Prefix prefix = *next;
+    // Enters the part itself first, whether or not anything stands there.
+    Descent<State> descent(part, std::move(outermost));
+    for (Prefix prefix = part;;) {
         State& state = descent.enter(prefix);
         for (std::size_t i = 0; i < items.size(); ++i) {
             if (layers[i].within == prefix)
@@ -127,13 +139,21 @@ std::vector<Composed> compose(std::span<const Layer> layers, std::span<const Tag
             ++others[1].at;
         state.answer = first_answer(state.layers);
         const State& parent = descent.parent();
-        if (state.answer != parent.answer || (state.answer != no_answer && state.tag != parent.tag))
+        if (result.empty() || state.answer != parent.answer ||
+            (state.answer != no_answer && state.tag != parent.tag))
             result.push_back({prefix, state.answer, state.tag});
+
+        const Prefix* next = least(items);
+        if (const Prefix* other = least(others); other && (!next || *other < *next))
+            next = other;
+        if (next == nullptr)
+            return result;
+        prefix = *next;
     }
 }
 
-std::vector<Composed> compose_sources(std::span<const Item> items, std::span<const Tag> tags,
-                                      std::uint16_t no_tag) {
+std::vector<Composed> compose_sources(Family family, std::span<const Item> items,
+                                      std::span<const Tag> tags, std::uint16_t no_tag) {
     struct Ranked {
         Prefix prefix;
         std::size_t rank;
@@ -153,14 +173,8 @@ std::vector<Composed> compose_sources(std::span<const Item> items, std::span<con
     std::array cursors{cursor(std::span<const Ranked>(sorted))};
     std::array tag_cursors{cursor(tags)};
     std::vector<Composed> result;
-    Descent<Best> descent({SIZE_MAX, no_answer, no_tag});
-    for (;;) {
-        const Prefix* next = least(cursors);
-        if (const Prefix* other = least(tag_cursors); other && (!next || *other < *next))
-            next = other;
-        if (next == nullptr)
-            return result;
-        const Prefix prefix = *next;
+    Descent<Best> descent(Prefix::default_of(family), {SIZE_MAX, no_answer, no_tag});
+    for (Prefix prefix = Prefix::default_of(family);;) {
         Best& best = descent.enter(prefix);
         for (auto& at = cursors[0].at; at != cursors[0].end && at->prefix == prefix; ++at)
             if (at->rank < best.rank) {
@@ -170,8 +184,16 @@ std::vector<Composed> compose_sources(std::span<const Item> items, std::span<con
         if (tag_cursors[0].at != tag_cursors[0].end && tag_cursors[0].at->prefix == prefix)
             best.tag = (tag_cursors[0].at++)->tag;
         const Best& parent = descent.parent();
-        if (best.value != parent.value || (best.value != no_answer && best.tag != parent.tag))
+        if (result.empty() || best.value != parent.value ||
+            (best.value != no_answer && best.tag != parent.tag))
             result.push_back({prefix, best.value, best.tag});
+
+        const Prefix* next = least(cursors);
+        if (const Prefix* other = least(tag_cursors); other && (!next || *other < *next))
+            next = other;
+        if (next == nullptr)
+            return result;
+        prefix = *next;
     }
 }
 

@@ -25,10 +25,12 @@ struct Item {
     Value value = no_answer;  // no_answer: a match that sends the search to the next layer
 };
 
-// A table as a step sees it. Items in order of their prefixes, each once.
+// A table as a step sees it, of the part that is composed: what lies in the part, in order, each
+// prefix once, and what the longest match that covers all of it says.
 struct Layer {
     std::vector<Item> items;
-    std::optional<Prefix> within;  // asked for addresses in here only
+    std::optional<Prefix> within = {};  // asked for addresses in here only
+    Value inherited = no_answer;
 };
 
 // A value and the tag of the innermost tagged prefix.
@@ -43,14 +45,14 @@ struct Tag {
     std::uint16_t tag = 0;
 };
 
-// In order of prefixes; only where value or tag differ from the covering prefix's (which without
-// one is no answer). `tags` in order, each prefix once; untagged is `no_tag`.
-[[nodiscard]] std::vector<Composed> compose(std::span<const Layer> layers,
+// The part itself first; then, in order of prefixes, where value or tag differ from the covering
+// prefix's. `tags` in order, each prefix once; untagged is `no_tag`.
+[[nodiscard]] std::vector<Composed> compose(const Prefix& part, std::span<const Layer> layers,
                                             std::span<const Tag> tags, std::uint16_t no_tag);
 
 // Rules by source: for each prefix of the union the value of the first item (in the order given)
-// that covers it. Items without an answer must be left out.
-[[nodiscard]] std::vector<Composed> compose_sources(std::span<const Item> items,
+// that covers it, the default first. Items without an answer must be left out.
+[[nodiscard]] std::vector<Composed> compose_sources(Family family, std::span<const Item> items,
                                                     std::span<const Tag> tags,
                                                     std::uint16_t no_tag);
 

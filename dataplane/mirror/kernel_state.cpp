@@ -9,6 +9,13 @@
 
 namespace detour::mirror {
 
+Changes KernelState::take_changes() {
+    for (auto& [name, routes] : tables_)
+        if (auto changed = routes.take_changed(); changed.are_all || !changed.prefixes.empty())
+            changes_.tables.emplace(name, std::move(changed));
+    return std::exchange(changes_, {});
+}
+
 void KernelState::apply(const Event& event) {
     std::visit([this](const auto& one) { take(one); }, event);
 }
@@ -74,7 +81,7 @@ void KernelState::address_gone(const InterfaceAddressKey& key) {
         clock_);
     if (!is_change)
         return;
-    changes_.tables.insert(found->first);
+    changes_.routes = true;
     suspicions_.insert({Kind::routes, Family::ipv4, std::nullopt, main_table});
 }
 
@@ -124,7 +131,7 @@ void KernelState::take(const RouteEvent& event) {
     const TableName name{event.family(), event.table};
     const auto effect = table(name).apply(event, clock_);
     if (effect.is_change)
-        changes_.tables.insert(name);
+        changes_.routes = true;
     if (!effect.is_clear)
         suspicions_.insert({Kind::routes, event.family(), std::nullopt, event.table});
 }
@@ -198,7 +205,7 @@ void KernelState::rewrite_routes(Family family,
                                                                         : found->second;
                                         },
                                         clock_))
-            changes_.tables.insert(name);
+            changes_.routes = true;
     for (const auto& [id, becomes] : fates)
         if (becomes)
             paths_.release(*becomes);

@@ -41,15 +41,14 @@ using TableName = std::pair<Family, TableId>;
 
 // What the compiler must look at again.
 struct Changes {
-    std::set<TableName> tables;  // routes came, went or lead elsewhere
+    std::map<TableName, ChangedPrefixes> tables;  // routes came, went or lead elsewhere
+    bool routes = false;                          // some table has some
     bool links = false;
     bool neighbours = false;
     bool nexthops = false;
     bool rules = false;
 
-    [[nodiscard]] bool any() const {
-        return links || neighbours || nexthops || rules || !tables.empty();
-    }
+    [[nodiscard]] bool any() const { return links || neighbours || nexthops || rules || routes; }
 };
 
 class KernelState {
@@ -68,8 +67,8 @@ class KernelState {
     // The dump failed half way: nothing is forgotten.
     void abandon_dump();
 
-    [[nodiscard]] Changes take_changes() { return std::exchange(changes_, {}); }
-    [[nodiscard]] const Changes& changes() const { return changes_; }
+    [[nodiscard]] Changes take_changes();
+    [[nodiscard]] bool has_changes() const { return changes_.any(); }
     // Dumps that should confirm what was inferred; each once.
     [[nodiscard]] std::set<Dump> take_suspicions() { return std::exchange(suspicions_, {}); }
 

@@ -59,7 +59,7 @@ std::size_t KernelState::offer_route(const RouteEvent& event) {
                                     : RouteTable::Scope();
     const auto effect = table(name).offer(event.key, event.path, scope, clock_);
     if (effect.is_change)
-        changes_.tables.insert(name);
+        changes_.routes = true;
     if (!effect.is_clear)
         suspicions_.insert({Kind::routes, name.first, std::nullopt, name.second});
     return effect.is_change ? 1 : 0;
@@ -160,7 +160,7 @@ std::size_t KernelState::end_routes() {
         const auto swept = routes.sweep(scope, clock_);
         gone += swept.forgotten;
         if (swept.forgotten != 0)
-            changes_.tables.insert(name);
+            changes_.routes = true;
         if (!swept.is_clear)
             suspicions_.insert({Kind::routes, name.first, std::nullopt, name.second});
     }

@@ -44,7 +44,7 @@ fib::LeafIndex Leaves::index(const LeafKey& key) {
     slots_[leaf] = key;
     index_.emplace(key, leaf);
     if (const auto path = path_of(key.value))
-        paths_->hold(*path);
+        paths_->hold_for_leaf(*path);
     return leaf;
 }
 
@@ -53,7 +53,7 @@ void Leaves::keep(const std::vector<char>& marked) {
         if (!slots_[i] || (i < marked.size() && marked[i] != 0))
             continue;
         if (const auto path = path_of(slots_[i]->value))
-            paths_->release(*path);
+            paths_->release_for_leaf(*path);
         index_.erase(*slots_[i]);
         slots_[i].reset();
         free_.push_back(static_cast<fib::LeafIndex>(i));

@@ -174,7 +174,7 @@ void Mirror::Implementation::read_events(Instant now) {
             return true;
         });
     }
-    if (!change_start && status.is_synced && kernel.changes().any())
+    if (!change_start && status.is_synced && kernel.has_changes())
         change_start = start;
     note_suspicions(now);
 }
@@ -290,7 +290,7 @@ void Mirror::Implementation::note_suspicions(Instant now) {
 }
 
 void Mirror::Implementation::compile_if_due(Instant now) {
-    if (status.is_synced && kernel.changes().any() && now >= compile_not_before)
+    if (status.is_synced && kernel.has_changes() && now >= compile_not_before)
         compile(now);
 }
 
@@ -396,7 +396,7 @@ std::optional<Instant> Mirror::next_deadline() const {
         consider(self.confirmation_times.begin()->first);
     if (!self.retries.empty())
         consider(self.retries.begin()->first);
-    if (self.status.is_synced && self.kernel.changes().any())
+    if (self.status.is_synced && self.kernel.has_changes())
         consider(self.compile_not_before);
     return next;
 }

@@ -16,10 +16,20 @@ PathId Paths::acquire(const Path& path) {
             at->second = free_.back();
             free_.pop_back();
         }
-        slots_[at->second.value] = {&at->first, 0, ++last_serial_};
+        slots_[at->second.value] = {&at->first, 0, 0, ++last_serial_};
     }
     ++slots_[at->second.value].holders;
     return at->second;
+}
+
+void Paths::hold_for_leaf(PathId id) {
+    hold(id);
+    ++slots_[id.value].leaves;
+}
+
+void Paths::release_for_leaf(PathId id) {
+    --slots_[id.value].leaves;
+    release(id);
 }
 
 void Paths::release(PathId id) {

@@ -22,19 +22,26 @@ class Paths {
     PathId acquire(const Path& path);
     void hold(PathId id) { ++slots_[id.value].holders; }
     void release(PathId id);
+    // A leaf's hold keeps the number from being reused, no more.
+    void hold_for_leaf(PathId id);
+    void release_for_leaf(PathId id);
 
     [[nodiscard]] const Path& operator[](PathId id) const { return *slots_[id.value].path; }
     // Numbers are below this.
     [[nodiscard]] std::size_t limit() const { return slots_.size(); }
     // Different for every path that ever had the number.
     [[nodiscard]] std::uint64_t serial(PathId id) const { return slots_[id.value].serial; }
-    // Whether some route leads there now.
     [[nodiscard]] bool is_held(PathId id) const { return slots_[id.value].holders != 0; }
+    // Whether some route leads there now.
+    [[nodiscard]] bool has_route(PathId id) const {
+        return slots_[id.value].holders > slots_[id.value].leaves;
+    }
 
  private:
     struct Slot {
         const Path* path = nullptr;  // the key in index_
-        std::uint32_t holders = 0;
+        std::uint32_t holders = 0;   // routes and leaves
+        std::uint32_t leaves = 0;
         std::uint64_t serial = 0;
     };
     std::map<Path, PathId> index_;

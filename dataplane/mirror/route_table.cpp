@@ -40,8 +40,22 @@ bool stands_alone(const RouteKey& key, const Path& path) {
 
 }  // namespace
 
+void ChangedPrefixes::add(const Prefix& prefix) {
+    if (are_all)
+        return;
+    if (prefixes.size() < limit) {
+        prefixes.push_back(prefix);
+        return;
+    }
+    are_all = true;
+    prefixes = {};
+}
+
 RouteTable::Effect RouteTable::apply(const RouteEvent& event, const DumpClock& clock) {
-    return event.change == Change::set ? set(event, clock) : remove(event, clock);
+    const Effect effect = event.change == Change::set ? set(event, clock) : remove(event, clock);
+    if (effect.is_change)
+        changed_.add(event.key.prefix);
+    return effect;
 }
 
 RouteTable::Effect RouteTable::set(const RouteEvent& event, const DumpClock& clock) {
@@ -95,12 +109,20 @@ RouteTable::Effect RouteTable::offer(const RouteKey& key, const Path& path, cons
     if (erased_.contains(key))
         return {};
     const auto [at, is_new] = entries_.try_emplace(key);
-    Routes& routes = at->second;
+    Effect effect{true, true};
     if (is_new) {
-        routes = {paths_->acquire(path), clock.dump_stamp(), 1, nullptr};
+        at->second = {paths_->acquire(path), clock.dump_stamp(), 1, nullptr};
         ++count_;
-        return {true, true};
+    } else {
+        effect = offer_known(at->second, path, scope, clock);
     }
+    if (effect.is_change)
+        changed_.add(key.prefix);
+    return effect;
+}
+
+RouteTable::Effect RouteTable::offer_known(Routes& routes, const Path& path, const Scope& scope,
+                                           const DumpClock& clock) {
     if (routes.stamp.is_event_since(clock.number))
         return {};
     if (routes.stamp.dump != clock.number) {
@@ -160,6 +182,7 @@ RouteTable::Swept RouteTable::sweep_key(Map::iterator at, const Scope& scope,
         return {};
     if (scope && mentioned != 0)
         return {0, false};  // which of them went, only a dump of all says
+    changed_.add(at->first.prefix);
     Swept swept;
     for (std::size_t left = routes.size(); left > mentioned; --left)
         if (!scope || scope(routes.at(left - 1))) {
@@ -180,6 +203,7 @@ bool RouteTable::rewrite(const Fate& fate, const DumpClock& clock) {
             if (becomes == slot)
                 continue;
             is_change = true;
+            changed_.add(at->first.prefix);
             routes.stamp = clock.event_stamp();
             if (becomes) {
                 paths_->hold(*becomes);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "dataplane/mirror/ledger.h"
@@ -20,6 +21,16 @@
 #include "dataplane/mirror/paths.h"
 
 namespace detour::mirror {
+
+// Prefixes whose routes changed; too many are all.
+struct ChangedPrefixes {
+    static constexpr std::size_t limit = 20000;
+
+    bool are_all = false;
+    std::vector<Prefix> prefixes;  // in the order of the changes, repeated as they were
+
+    void add(const Prefix& prefix);
+};
 
 class RouteTable {
  public:
@@ -61,18 +72,23 @@ class RouteTable {
     using Fate = std::function<std::optional<PathId>(PathId)>;
     bool rewrite(const Fate& fate, const DumpClock& clock);
 
+    [[nodiscard]] ChangedPrefixes take_changed() { return std::exchange(changed_, {}); }
+
  private:
     Effect set(const RouteEvent& event, const DumpClock& clock);
     Effect remove(const RouteEvent& event, const DumpClock& clock);
+    Effect offer_known(Routes& routes, const Path& path, const Scope& scope,
+                       const DumpClock& clock);
+    Effect offer_more(Routes& routes, const Path& path, const Scope& scope);
     void assign(PathId& slot, PathId path);  // takes over the caller's hold on `path`
     void append(Routes& routes, PathId path);
-    Effect offer_more(Routes& routes, const Path& path, const Scope& scope);
     Swept sweep_key(Map::iterator at, const Scope& scope, const DumpClock& clock);
     void drop(Map::iterator at, std::size_t index, const DumpClock& clock);
 
     Paths* paths_;
     Map entries_;
     std::size_t count_ = 0;
+    ChangedPrefixes changed_;
     std::set<RouteKey> erased_;  // by events, while a dump runs
 };
 

@@ -93,3 +93,90 @@ TEST_CASE("random tables agree with the definition of longest-prefix match") {
             CHECK(table.byte_size() >= (1U << 18U));
         }
 }
+
+namespace {
+
+// What an edit says of a part of `entries`, with the part's own leaf first.
+detour::fib::Edit part_of(const Entries& entries, const Prefix& part) {
+    Entries inside;
+    LeafIndex covering = detour::fib::no_leaf;
+    int length = -1;
+    for (const auto& entry : entries) {
+        if (part.contains(entry.first) && entry.first != part)
+            inside.push_back(entry);
+        else if (entry.first.contains(part) && entry.first.length() > length) {
+            covering = entry.second;
+            length = entry.first.length();
+        }
+    }
+    std::ranges::sort(inside);
+    inside.insert(inside.begin(), {part, covering});
+    return inside;
+}
+
+}  // namespace
+
+TEST_CASE("an edit makes a new version and leaves the old one as it was") {
+    const Table before(Family::ipv4, Entries{{*Prefix::parse("10.0.0.0/8"), 7}});
+    const Address host = *Address::parse("10.1.2.3");
+    const auto after =
+        before.with(std::vector<detour::fib::Edit>{{{Prefix::host(host), LeafIndex{9}}}});
+    REQUIRE(after);
+    CHECK(after->lookup(host) == 9);
+    CHECK(after->lookup(*Address::parse("10.1.2.4")) == 7);
+    CHECK(before.lookup(host) == 7);
+}
+
+TEST_CASE("blocks that an edit made needless are used again once the versions are gone") {
+    auto table = std::make_shared<const Table>(Family::ipv4, Entries{});
+    const std::size_t size = table->byte_size();
+    for (int round = 0; round < 5000; ++round) {
+        const Prefix prefix(Address::ipv4(static_cast<std::uint32_t>(round) << 12U), 24);
+        auto with = table->with(std::vector<detour::fib::Edit>{{{prefix, LeafIndex{3}}}});
+        REQUIRE(with);
+        CHECK(with->lookup(prefix.address()) == 3);
+        table = std::move(with);
+        auto without = table->with(std::vector<detour::fib::Edit>{{{prefix, LeafIndex{0}}}});
+        REQUIRE(without);
+        CHECK(without->lookup(prefix.address()) == 0);
+        table = std::move(without);
+    }
+    CHECK(table->byte_size() == size);
+}
+
+TEST_CASE("a table without room says so") {
+    const Table table(Family::ipv4, Entries{});
+    std::vector<detour::fib::Edit> edits;
+    for (std::uint32_t i = 0; i < 5000; ++i)
+        edits.push_back({{Prefix(Address::ipv4(i << 16U), 24), LeafIndex{3}}});
+    CHECK(table.with(edits) == nullptr);
+}
+
+TEST_CASE("random edits, old versions kept for a while, agree with the definition") {
+    std::mt19937 random(7);
+    for (const Family family : detour::families) {
+        Entries entries;
+        auto table = std::make_shared<const Table>(family, entries);
+        std::vector<std::pair<std::shared_ptr<const Table>, Entries>> kept;
+        for (int round = 0; round < 300; ++round) {
+            const Prefix prefix(
+                random_address(family, random),
+                static_cast<std::uint8_t>(random() % (detour::bit_count(family) + 1U)));
+            std::erase_if(entries, [&](const auto& entry) { return entry.first == prefix; });
+            if (random() % 3 != 0)
+                entries.emplace_back(prefix, static_cast<LeafIndex>(random() % 1000));
+            table = table->with(std::vector<detour::fib::Edit>{part_of(entries, prefix)});
+            REQUIRE(table);
+            if (random() % 4 == 0)
+                kept.emplace_back(table, entries);
+            if (kept.size() > 8)
+                kept.erase(kept.begin() + static_cast<std::ptrdiff_t>(random() % kept.size()));
+            for (int i = 0; i < 20; ++i) {
+                const Address address = random_address(family, random);
+                CHECK(table->lookup(address) == reference(entries, address));
+                for (const auto& [old, old_entries] : kept)
+                    CHECK(old->lookup(address) == reference(old_entries, address));
+            }
+        }
+    }
+}
