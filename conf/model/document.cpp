@@ -61,6 +61,9 @@ class TreeBuilder final : public YAML::EventHandler {
         refuse_anchor(position, anchor);
         if (refuses_tag(position, tag))
             return put({.kind = Node::Kind::refused, .position = position});
+        // yaml-cpp 0.7 takes the end of the text for a closing quote.
+        if (tag == "!" && source_.has_open_quote(position))
+            complain(position, "this quote is not closed");
         put({.kind = Node::Kind::scalar, .position = position, .text = value});
     }
 
@@ -208,6 +211,25 @@ Position SourceText::inside(const Node& scalar, std::size_t offset) const {
     if (!rest.starts_with(scalar.text))
         return scalar.position;
     return {scalar.position.line, column + static_cast<std::uint32_t>(offset)};
+}
+
+bool SourceText::has_open_quote(Position position) const {
+    if (position.line > line_starts_.size())
+        return false;
+    std::string_view rest = std::string_view(text_).substr(line_starts_[position.line - 1]);
+    rest.remove_prefix(std::min<std::size_t>(position.column - 1, rest.size()));
+    if (rest.empty() || (rest.front() != '"' && rest.front() != '\''))
+        return false;
+    const char quote = rest.front();
+    for (std::size_t i = 1; i < rest.size(); ++i) {
+        if (quote == '"' && rest[i] == '\\')
+            ++i;
+        else if (quote == '\'' && rest.substr(i, 2) == "''")
+            ++i;
+        else if (rest[i] == quote)
+            return false;
+    }
+    return true;
 }
 
 Node read_document(std::string_view text, const SourceText& source, Diagnostics& diagnostics) {

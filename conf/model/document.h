@@ -60,6 +60,8 @@ class SourceText {
     // The place of a byte of a scalar's value. Where the value does not stand in the text as it
     // is (escapes, several lines), the place of the scalar.
     [[nodiscard]] Position inside(const Node& scalar, std::size_t offset) const;
+    // A quote opens here that is not closed before the text ends.
+    [[nodiscard]] bool has_open_quote(Position position) const;
 
  private:
     std::string text_;

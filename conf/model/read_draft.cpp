@@ -186,6 +186,7 @@ Draft read_draft(const Node& document_node, std::filesystem::path directory,
     const Section document(document_node, {document_node.position, ""}, keys::document, complaints);
     draft.place = document.place();
     draft.targets_place = document.place();
+    draft.has_prefix_sets_key = document.has("prefix-sets");
     if (!document.is_map())
         return draft;
     (void)document.required("version", parse_version, "this detour reads version: 1");
@@ -196,7 +197,6 @@ Draft read_draft(const Node& document_node, std::filesystem::path directory,
         draft.ports.push_back(read_port(child, complaints));
     for (const Section::Child& child : document.entries("uplinks"))
         draft.uplinks.push_back(read_uplink(child, complaints));
-    draft.has_prefix_sets_key = document.has("prefix-sets");
     for (const Section::Child& child : document.entries("prefix-sets"))
         draft.prefix_sets.push_back(read_prefix_set(child, complaints));
     read_detect(document, draft);

@@ -88,3 +88,68 @@ TEST_CASE("names, roles and next hops are looked up in one place") {
     CHECK(config.link_address(UplinkId(1), Family::ipv4)->address == address("10.255.0.1"));
     CHECK(config.protects(Family::ipv6));
 }
+
+TEST_CASE("every key is heeded") {
+    const auto loaded = load(SOURCE_DIR "/tests/config/good/every-key.yaml");
+    REQUIRE_MESSAGE(loaded, to_string(loaded.error()));
+    const Config& config = *loaded;
+    CHECK(config.router.asn == AsNumber(4200000000));
+    CHECK(config.dataplane.poll == PollMode::busy);
+    CHECK(config.ports[0].mtu == 9000);
+    const Uplink& provider = config.uplinks[0];
+    CHECK(provider.bgp->peers.size() == 4);
+    CHECK(provider.bgp->max_prefixes == 1'000'000);
+    CHECK(provider.bgp->canary_communities[1] == Community(LargeCommunity{64496, 1, 990}));
+    CHECK(provider.upstreams.size() == 2);
+    CHECK(provider.limit == BitRate{10'000'000'000});
+    // Of two peers in a family, `gateway:` says where packets go.
+    CHECK(config.gateway(UplinkId(0), Family::ipv4) == address("192.0.2.3"));
+    CHECK(config.gateway(UplinkId(0), Family::ipv6) == address("2001:db8:1::3"));
+    const Uplink& partner = config.uplinks[1];
+    CHECK(partner.underlay->gateway == address("192.0.2.65"));
+    CHECK(partner.underlay->key == 4294967295);
+    CHECK(partner.underlay->ttl == 255);
+    CHECK(partner.bgp->hold == 0s);
+    CHECK(config.detect.probe_limit == 2000);
+    CHECK(config.detect.targets[0].is_own);
+    CHECK(config.policy.fail_back == FailBack::automatic);
+    CHECK(config.policy.fail_back_window->contains(0min));
+    CHECK(config.policy.lan_dead == LanDead::hold);
+
+    Timing expected = timing_of(Profile::fast);
+    expected.forgiven_gap = 300ms;
+    expected.start_up_grace = 0s;
+    expected.link_up_grace = 500ms;
+    expected.armed_age = 2s;
+    expected.withdraw_gate = 100ms;
+    expected.first_life = 1500ms;
+    expected.complete = 10s;
+    expected.overlap = 0s;
+    expected.stair_step = 2s;
+    expected.stable_time = 20s;
+    expected.canary = 3s;
+    expected.canary_interval = 1min;
+    CHECK(config.timing == expected);
+}
+
+TEST_CASE("in kind kernel a port is the interface that it names") {
+    const auto config = load(SOURCE_DIR "/conf/examples/kernel-container.yaml");
+    REQUIRE_MESSAGE(config, to_string(config.error()));
+    CHECK(config->interface_name(PortId(0)) == "eth0");
+    CHECK(config->interface_name(UplinkId(0)) == "eth0");
+    CHECK(config->interface_name(UplinkId(1)) == "partner");
+    CHECK(config->policy.fail_back == FailBack::window);
+}
+
+TEST_CASE("our address on a link is the one beside the neighbour") {
+    Config config = two_provider();
+    config.ports[0].addresses.insert(config.ports[0].addresses.begin(),
+                                     InterfaceAddress::parse("192.0.2.18/30").value());
+    CHECK(config.link_address(UplinkId(0), Family::ipv4)->address == address("192.0.2.2"));
+    config.uplinks[0].bgp.reset();
+    CHECK(config.link_address(UplinkId(0), Family::ipv4)->address == address("192.0.2.18"));
+    CHECK_FALSE(config.gateway(UplinkId(0), Family::ipv4));
+    config.prefix_sets.pop_back();
+    CHECK_FALSE(config.protects(Family::ipv6));
+    CHECK(config.link_addresses(UplinkId(1)).size() == 2);
+}
