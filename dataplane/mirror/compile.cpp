@@ -42,11 +42,13 @@ std::unique_ptr<const fib::ForwardingState> Compiler::compile() {
     store_ingresses(*state, resolver);
     adjacencies_.sweep();
     adjacencies_.store(*state);
+    state->own = own_addresses();
     count();
     const bool is_same = !is_first_ && state->ports == last_.ports &&
                          state->tunnels == last_.tunnels &&
                          state->tunnel_ends == last_.tunnel_ends && state->leaves == last_.leaves &&
-                         state->adjacencies == last_.adjacencies && state->buckets == last_.buckets;
+                         state->adjacencies == last_.adjacencies &&
+                         state->buckets == last_.buckets && state->own == last_.own;
     if (is_same)
         return nullptr;
     is_first_ = false;
@@ -173,6 +175,18 @@ fib::Ingress Compiler::ingress(std::size_t index, InterfaceIndex interface,
                                   table(served.fallback)};
     }
     return result;
+}
+
+// Of every device, ours or not: as the kernel, whose local table loses those of a link that is
+// down.
+fib::OwnAddresses Compiler::own_addresses() const {
+    std::vector<Address> addresses;
+    for (const auto& [key, entry] : kernel_->addresses().entries()) {
+        const Link* link = kernel_->links().find(key.interface);
+        if (link != nullptr && link->is_up)
+            addresses.push_back(key.address);
+    }
+    return fib::OwnAddresses(addresses);
 }
 
 void Compiler::count() {

@@ -25,6 +25,8 @@ void classify_ipv4(Context& context, Packet& packet, Lanes& lanes) {
     const Finding finding = packet::check_ipv4(packet.bytes());
     const auto& header = packet::header_at<Ipv4Header>(packet.ip);
     if (finding.is_ok()) {
+        if (context.state->own.has_ipv4(header.source.raw()))
+            return context.drop(packet, packet::Drop::own_source);
         packet.size = header.total_length.value();
         Lane& lane = header.protocol == packet::protocol::gre ? lanes.gre : lanes.of(Family::ipv4);
         return lane.push(packet);
@@ -44,8 +46,10 @@ void classify_ipv6(Context& context, Packet& packet, Lanes& lanes) {
     const Finding finding = packet::check_ipv6(packet.bytes());
     if (!finding.is_ok())
         return context.finish(packet, finding);
-    packet.size =
-        static_cast<std::uint16_t>(packet::header_at<Ipv6Header>(packet.ip).total_length());
+    const auto& header = packet::header_at<Ipv6Header>(packet.ip);
+    if (context.state->own.has_ipv6(header.source.data()))
+        return context.drop(packet, packet::Drop::own_source);
+    packet.size = static_cast<std::uint16_t>(header.total_length());
     lanes.of(Family::ipv6).push(packet);
 }
 

@@ -37,16 +37,20 @@ Finding check_inner_ipv4(const Context& context, Packet& inner, const Ipv4Header
         return finding;
     if (const Finding nested = check_nested(context, inner, outer); !nested.is_ok())
         return nested;
+    if (context.state->own.has_ipv4(header.source.raw()))
+        return Drop::own_source;
     return packet::take_outer_ecn(header, outer.traffic_class);
 }
 
-Finding check_inner_ipv6(Packet& inner, const Ipv4Header& outer) {
+Finding check_inner_ipv6(const Context& context, Packet& inner, const Ipv4Header& outer) {
     const Finding finding = packet::check_ipv6(inner.bytes());
     auto& header = packet::header_at<Ipv6Header>(inner.ip);
     if (!finding.is_drop())
         inner.size = static_cast<std::uint16_t>(header.total_length());
     if (!finding.is_ok())
         return finding;
+    if (context.state->own.has_ipv6(header.source.data()))
+        return Drop::own_source;
     return packet::take_outer_ecn(header, outer.traffic_class);
 }
 
@@ -73,7 +77,7 @@ void decap_packet(Context& context, const Packet& packet, Lanes& lanes) {
         return context.drop(packet, Drop::port_down);
     context.counters.tunnels[tunnel->value].in.add(1, inner.size);
     const Finding finding = gre->family == Family::ipv4 ? check_inner_ipv4(context, inner, outer)
-                                                        : check_inner_ipv6(inner, outer);
+                                                        : check_inner_ipv6(context, inner, outer);
     if (!finding.is_ok())
         return context.finish(inner, finding);
     lanes.of(gre->family).push(inner);
