@@ -54,6 +54,11 @@ struct SetCarried {
     Block block;
     UplinkId uplink;
 };
+// T by this uplink now: a move waits for one since the onset. (Probe: ProveTunnel.)
+struct ProveTunnel {
+    UplinkId uplink;
+    Family family = Family::ipv4;
+};
 // Close the session with Cease (the uplink's data path is dead while TCP still passes), so that the
 // neighbour withdraws at once.
 struct CeaseSession {
@@ -100,8 +105,9 @@ struct Said {
     Explanation why;
 };
 
-using Deed = std::variant<SetForwarding, SetAnnouncement, SetWatch, SetCarried, CeaseSession,
-                          RetireTarget, Persist, VerdictChanged, MoveStepped, Held, Said>;
+using Deed =
+    std::variant<SetForwarding, SetAnnouncement, SetWatch, SetCarried, ProveTunnel, CeaseSession,
+                 RetireTarget, Persist, VerdictChanged, MoveStepped, Held, Said>;
 
 struct Action {
     ActionId id;                  // grows from 1; unique within the process

@@ -31,6 +31,9 @@ namespace detour::decision {
 
 inline constexpr std::uint32_t nowhere = 0xffffffff;
 
+// The criterion of section 4 that a moment brings; what misses only that is not said yet.
+inline constexpr std::string_view no_proof_since_onset = "T was not good since the onset";
+
 [[nodiscard]] inline bool contains(const std::vector<std::uint32_t>& list, std::uint32_t value) {
     return std::ranges::find(list, value) != list.end();
 }
@@ -58,6 +61,7 @@ struct Way {
     std::uint64_t good_controls = 0;
     std::array<Half, 256> halves{};  // by pair % 256
     std::vector<Waiting> waiting;
+    std::optional<Instant> asked_proof;
     SessionState session = SessionState::down;
     Instant session_changed{};
 };
@@ -156,8 +160,9 @@ struct Placed {
     std::uint32_t failed_returns = 0;
     bool is_return_latched = false;
     std::optional<Urgency> asked_home;
-    std::string_view held;  // the last reason said
-    std::uint32_t held_to = nowhere;
+    std::string_view held;                                              // the reason that holds now
+    std::vector<std::pair<std::string_view, std::uint32_t>> held_said;  // for this verdict
+    std::optional<Instant> incident;  // onset of the first escape since it was well at home
 };
 
 struct Decider::Machine {
@@ -232,6 +237,7 @@ struct Decider::Machine {
     [[nodiscard]] std::string_view may_escape(std::uint32_t block) const;
     [[nodiscard]] bool is_mass_brake_on(std::uint32_t block) const;
     void hold(std::uint32_t block, std::uint32_t to, Explanation why);
+    void prove_others(std::uint32_t uplink, Family family);
     [[nodiscard]] bool has_update_budget(std::uint32_t block, std::uint32_t uplink,
                                          std::size_t wanted) const;
 
@@ -247,6 +253,7 @@ struct Decider::Machine {
     [[nodiscard]] bool can_withdraw(std::uint32_t block, std::uint32_t uplink) const;
     void leave(std::uint32_t block, std::uint32_t uplink, Instant not_before);
     void run_leaving(std::uint32_t block);
+    void make_way(std::uint32_t block, std::uint32_t to);
     void keep_announced(std::uint32_t block);
 
     // move.cpp

@@ -215,6 +215,9 @@ void Decider::Machine::on(const LinkState& input) {
     uplink.link_changed = now;
     // Down: the other links may follow within 50 ms, and then it is the data plane. Up: grace.
     wakeups.push_back(now + (is_up ? limits().link_grace : limits().twins_together));
+    if (!is_up)
+        for (const Family family : families)
+            prove_others(u, family);
     if (is_up)
         evaluate_uplink(u);
     else if (are_links_down())
@@ -229,6 +232,8 @@ void Decider::Machine::on(const BfdState& input) {
         uplink.bfd_down.reset();
     } else if (uplink.has_bfd_been_up && !uplink.bfd_down) {
         uplink.bfd_down = now;
+        for (const Family family : families)
+            prove_others(u, family);
     }
     evaluate_uplink(u);
 }
@@ -249,6 +254,7 @@ void Decider::Machine::on(const Session& input) {
             if (placed[b].exists && family_of(b) == input.family && placed[b].announced[u])
                 say_announcement(b, u);
     } else if (was_up) {
+        prove_others(u, input.family);
         session_fell(u, input.family);
     }
     evaluate_uplink(u);

@@ -143,7 +143,7 @@ void Decider::Machine::on(const OperatorFailback& input) {
         if (!block.exists || block.carrier == block.home)
             continue;
         block.asked_home = input.urgency;
-        block.held = {};
+        block.held_said.clear();
         auto why = ready(b);
         if (block.move && why.missing.empty())
             why.missing = "a move is in progress";

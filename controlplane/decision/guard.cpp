@@ -68,13 +68,17 @@ Explanation Decider::Machine::armed(const Ask& ask) const {
             age("tunnel-full-age", full_age, limits().armed_age));
     if (ask.onset) {
         const bool is_since = good && *good >= *ask.onset;
-        require(why, is_since, "T was not good since the onset", truth("tunnel-since", is_since));
+        require(why, is_since, no_proof_since_onset, truth("tunnel-since", is_since));
     }
-    // Silenced by a null route on u: the last result before the onset stands.
-    const Instant until = std::min(ask.onset.value_or(now), now);
+    // Silenced by a null route on u: the last result before the onset stands, be it the onset of
+    // the incident's first escape.
     const auto egress = watched(ask.to, ask.block).egress_good;
-    const auto egress_age =
-        egress ? std::optional(std::max(until - *egress, Duration{})) : std::nullopt;
+    std::optional<Duration> egress_age;
+    if (egress) {
+        const auto& incident = placed[ask.block].incident;
+        const Instant until = std::min(ask.onset.value_or(now), now);
+        egress_age = std::max(std::min(until, incident.value_or(until)) - *egress, Duration{});
+    }
     require(why, egress_age && *egress_age <= limits().armed_age,
             "E was not good within the armed age",
             age("egress-age", egress_age, limits().armed_age));
@@ -169,13 +173,27 @@ bool Decider::Machine::is_mass_brake_on(std::uint32_t b) const {
     return false;
 }
 
+// Section 4 wants T good since the onset, and its next turn may be half an armed age away: now. A
+// lost one is sent again by the prober.
+void Decider::Machine::prove_others(std::uint32_t u, Family family) {
+    for (std::uint32_t other = 0; other < uplink_count(); ++other) {
+        auto& of = way(other, family);
+        if (other == u || !carries(other, family) ||
+            (of.asked_proof && now - *of.asked_proof < limits().armed_age / 8))
+            continue;
+        of.asked_proof = now;
+        say(ProveTunnel{id_of(other), family});
+    }
+}
+
 // Said once for each reason and destination.
 void Decider::Machine::hold(std::uint32_t b, std::uint32_t to, Explanation why) {
     auto& block = placed[b];
-    if (block.held == why.missing && block.held_to == to)
-        return;
     block.held = why.missing;
-    block.held_to = to;
+    const std::pair reason(why.missing, to);
+    if (std::ranges::find(block.held_said, reason) != block.held_said.end())
+        return;
+    block.held_said.push_back(reason);
     const auto target = to == nowhere ? std::nullopt : std::optional(id_of(to));
     say(Held{id_of(block.carrier), name_of(b), target, std::move(why)},
         watched(block.carrier, b).cause);

@@ -130,7 +130,9 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.control = class_facts(of.control, of.control_ten, is_dead(of.control, family));
     f.beacon = class_facts(watch.beacon, watch.beacon_ten, is_dead(watch.beacon, family));
     f.sentinel_window = class_facts(watch.sentinel, watch.sentinel_ten, false);
-    f.sentinel = sentinel(watch, f.onset);
+    // Null-routed again after a move that came to nothing: S has been failing since the first time.
+    const auto& incident = placed[b].incident;
+    f.sentinel = sentinel(watch, incident && f.onset ? std::min(*incident, *f.onset) : f.onset);
     if (const auto good = watch.beacon.last_good())
         f.beacon_age = now - *good;
     f.good_controls = of.good_controls;
@@ -208,14 +210,18 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
         watch.cause = cause;
         watch.why = changed.why;
         if (judgement.verdict == Verdict::nullrouted || judgement.verdict == Verdict::attacked)
-            watch.has_sentinel_latch = judgement.place == Place::inside;
+            watch.has_sentinel_latch =
+                judgement.place == Place::inside ||
+                (watch.has_sentinel_latch && judgement.place == Place::unknown);
         say(std::move(changed), watch.onset_cause);
     }
     auto& block = placed[b];
     // Home is well again: the incident is over.
     if (u == block.home && u == block.carrier && watch.verdict == Verdict::healthy && !block.move &&
-        block.leaving.empty())
+        block.leaving.empty()) {
         block.tried.clear();
+        block.incident.reset();
+    }
     if (u == block.carrier)
         consider(b);
 }
@@ -268,7 +274,7 @@ void Decider::Machine::consider(std::uint32_t b) {
     }
     if (!calls_for_move(watch.verdict) && !is_advising(watch.verdict)) {
         block.held = {};
-        block.held_to = nowhere;
+        block.held_said.clear();
         return;
     }
     Ask ask{b, nowhere, from, onset(from, b).value_or(watch.since), watch.verdict, watch.place};
@@ -292,8 +298,14 @@ void Decider::Machine::consider(std::uint32_t b) {
             return hold(b, to, std::move(why));
         return start_move(MoveKind::escape, ask);
     }
-    if (first_refusal)
+    if (first_refusal) {
+        if (first_refusal->missing == no_proof_since_onset) {
+            prove_others(from, family_of(b));
+            if (now - watch.since < limits().armed_age)
+                return;
+        }
         return hold(b, first_refused, std::move(*first_refusal));
+    }
     Explanation none;
     none.rule = "armed";
     none.missing = "no uplink is left that was not tried";

@@ -56,7 +56,7 @@ void Decider::Machine::start_move(MoveKind kind, const Ask& ask) {
     move.cause = kind == MoveKind::escape ? watched(ask.from, ask.block).cause : cause;
     block.move = move;
     block.held = {};
-    block.held_to = nowhere;
+    block.held_said.clear();
     if (kind == MoveKind::escape) {
         block.escapes.push_back(now);
         while (now - block.escapes.front() >= std::chrono::hours(1))
@@ -64,6 +64,8 @@ void Decider::Machine::start_move(MoveKind kind, const Ask& ask) {
         for (const auto uplink : {ask.from, ask.to})
             if (!contains(block.tried, uplink))
                 block.tried.push_back(uplink);
+        if (!block.incident)
+            block.incident = ask.onset;
         // A null route applied again soon after a return: that return has failed.
         if (ask.from == block.home && block.last_return &&
             now - *block.last_return <= limits().reapplied) {
@@ -92,8 +94,10 @@ void Decider::Machine::enter(std::uint32_t b, MoveStep step, Explanation why) {
             return say_forwarding(b);
         case MoveStep::announce:
             if (block.announced[move.to] == Announcement{})
-                return say_announcement(b, move.to);
-            return announce(b, move.to, {});
+                say_announcement(b, move.to);
+            else
+                announce(b, move.to, {});
+            return make_way(b, move.to);
         case MoveStep::shutdown:
             return announce(b, move.from,
                             {.prepends = limits().prepends, .is_graceful_shutdown = true});
@@ -272,6 +276,7 @@ void Decider::Machine::finish(std::uint32_t b, std::string_view how) {
     set_carrier(b, move.to, move.reason);
     if (move.to == block.home) {
         block.tried.clear();
+        block.incident.reset();
         block.is_return_latched = false;
         block.placed_by = Verdict::healthy;
     }
@@ -411,7 +416,7 @@ void Decider::Machine::on(const OperatorMove& input) {
         if (block.move)
             why.missing = "a move is in progress";
         if (!why.missing.empty()) {
-            block.held = {};
+            block.held_said.clear();
             hold(b, to, std::move(why));
             continue;
         }

@@ -74,6 +74,17 @@ void Decider::Machine::leave(std::uint32_t b, std::uint32_t u, Instant not_befor
     run_leaving(b);
 }
 
+// What stays announced only for damping's sake must not draw the block from the uplink that takes
+// it.
+void Decider::Machine::make_way(std::uint32_t b, std::uint32_t to) {
+    auto& block = placed[b];
+    const auto leaving = block.leaving;
+    for (const auto& each : leaving)
+        if (each.uplink != to && block.announced[each.uplink])
+            announce(b, each.uplink, {.prepends = limits().prepends});
+    block.leaving = leaving;
+}
+
 void Decider::Machine::run_leaving(std::uint32_t b) {
     auto& block = placed[b];
     const auto due = block.leaving;
@@ -109,7 +120,7 @@ void Decider::Machine::set_carrier(std::uint32_t b, std::uint32_t u, Verdict rea
     block.placed_by = reason;
     block.since = now;
     block.held = {};
-    block.held_to = nowhere;
+    block.held_said.clear();
     say(SetCarried{name_of(b), id_of(u)});
 }
 

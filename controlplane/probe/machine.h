@@ -76,6 +76,7 @@ struct Lane {
 struct Burst {
     Duration left{};
     Instant updated{};
+    Instant ended = Instant::min();  // the last one
     bool is_wanted = false;
     bool is_spending = false;
     std::uint32_t generation = 0;
@@ -123,6 +124,7 @@ struct Prober::Machine {
     void on(Instant now, const Reply& input);
     void on(Instant now, const SendFailed& input);
     void on(Instant now, const SetTarget& input);
+    void on(Instant now, const ProveTunnel& input);
     void start(Instant now);
 
     // pace.cpp

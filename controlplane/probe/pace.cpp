@@ -145,7 +145,10 @@ void Prober::Machine::update_burst(Instant now, Family family) {
     });
     const Duration least = full / 10;
     const bool may_spend = tank.is_spending ? tank.left > Duration{} : tank.left >= least;
+    const bool was_spending = tank.is_spending;
     tank.is_spending = tank.is_wanted && may_spend;
+    if (was_spending && !tank.is_spending)
+        tank.ended = now;
     ++tank.generation;
     if (!tank.is_wanted)
         return;
@@ -209,9 +212,10 @@ std::uint32_t Prober::Machine::rate_limit(const Destination& destination) const 
 }
 
 bool Prober::Machine::has_room(Instant now, const Destination& destination) const {
-    if (options.probe_limit && !total.has_room(now, *options.probe_limit))
+    if (options.probe_limit && !total.has_room(now, *options.probe_limit, Instant::min()))
         return false;
-    return destination.window.has_room(now, rate_limit(destination));
+    return destination.window.has_room(now, rate_limit(destination),
+                                       burst(destination.address.family()).ended);
 }
 
 }  // namespace detour::probe

@@ -282,6 +282,13 @@ void Prober::Machine::on(Instant now, const SendFailed& input) {
         }
 }
 
+void Prober::Machine::on(Instant now, const ProveTunnel& input) {
+    auto& lane = lanes[lane_index(uplink_index(input.uplink), input.family)];
+    lane.tunnel_retries = 0;
+    if (lane.control && !targets(input.family).empty())
+        send_tunnel(now, lane);
+}
+
 void Prober::Machine::on(Instant now, const SetTarget& input) {
     for (auto& destination : destinations)
         if (destination.target == input.target)

@@ -125,9 +125,15 @@ struct SetTarget {
     TargetId target;
     Retirement state = Retirement::retired;
 };
+// T by this uplink now, out of turn.
+struct ProveTunnel {
+    UplinkId uplink;
+    Family family = Family::ipv4;
+};
 struct Tick {};
 
-using Input = std::variant<Tick, UplinkUsable, SetLevel, Carried, Reply, SendFailed, SetTarget>;
+using Input =
+    std::variant<Tick, UplinkUsable, SetLevel, Carried, Reply, SendFailed, SetTarget, ProveTunnel>;
 
 // ---- outputs
 

@@ -20,14 +20,16 @@ class RateWindow {
     // `most` is the largest limit that will be asked for.
     explicit RateWindow(std::uint32_t most) : sent_(std::max(most, 1U), Instant::min()) {}
 
-    [[nodiscard]] bool has_room(Instant now, std::uint32_t limit) const {
+    // What was sent before `since` fell under another limit and does not count.
+    [[nodiscard]] bool has_room(Instant now, std::uint32_t limit, Instant since) const {
         if (limit == 0)
             return false;
         // The send that must be out of the window before another may come in.
         const auto count = sent_.size();
         const auto back = std::min<std::size_t>(limit, count);
         const Instant oldest = sent_[(next_ + count - back) % count];
-        return oldest == Instant::min() || now - oldest >= std::chrono::seconds(1);
+        return oldest == Instant::min() || oldest < since ||
+               now - oldest >= std::chrono::seconds(1);
     }
     void add(Instant now) {
         sent_[next_] = now;

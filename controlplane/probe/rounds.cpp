@@ -145,7 +145,8 @@ void Prober::Machine::tunnel(Instant now, std::uint32_t index) {
     timers.add(now + lane.tunnel_interval, Due::tunnel, index, lane.tunnel_generation);
 }
 
-// At full size: a good one proves the small one too. Only when one is lost, the next is small.
+// At full size: a good one proves the small one too. Of those that follow a lost one the second is
+// small, so that a path that passes only those is known as such.
 void Prober::Machine::send_tunnel(Instant now, Lane& lane) {
     const auto destination = next_target(now, lane.family, lane.tunnel_turn);
     if (destination == none || !lane.control) {
@@ -157,7 +158,7 @@ void Prober::Machine::send_tunnel(Instant now, Lane& lane) {
                         .uplink = lane.uplink,
                         .destination = destination,
                         .source = *lane.control,
-                        .is_full_size = lane.tunnel_retries % 2 == 0,
+                        .is_full_size = lane.tunnel_retries != 2,
                         .is_fresh_flow = true});
 }
 

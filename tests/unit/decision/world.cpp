@@ -150,6 +150,8 @@ void World::restart(Duration gone) {
 
 void World::settle() {
     run(decision_options_.thresholds.startup_grace + 5 * decision_options_.thresholds.armed_age);
+    flow();
+    std::ranges::fill(lost_, 0);
 }
 
 void World::step() {
@@ -302,19 +304,25 @@ void World::send(const probe::Send& out) {
     });
 }
 
-// Traffic goes where the Internet sends it; the counters are read at the interval of the closest
-// watch.
-void World::count() {
+// Traffic goes where the Internet sends it; called before that changes.
+void World::flow() {
     const double seconds = static_cast<double>((now_ - counted_).count()) / 1e9;
     counted_ = now_;
-    Duration interval = 1s;
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         const double packets = configuration_.packets_per_second * seconds;
         const auto way = way_in(s, outside);
         if (way && is_delivered(*way, s))
             packets_[{*way, s}] += packets;
         else
-            lost_[s] += static_cast<std::uint64_t>(packets);
+            lost_[s] += packets;
+    }
+}
+
+// The counters are read at the interval of the closest watch.
+void World::count() {
+    flow();
+    Duration interval = 1s;
+    for (unsigned s = 0; s < configuration_.sets; ++s) {
         for (unsigned u = 0; u < configuration_.uplinks; ++u) {
             if (watch_[{u, s}] == decision::Watch::suspect)
                 interval = std::min(interval, probe_options_.schedule.suspect_interval);
@@ -343,11 +351,13 @@ void World::carry_out(const decision::Action& action) {
         later(1ms, [acknowledge, id = action.id] { acknowledge(id); });
     } else if (const auto* said = std::get_if<decision::SetAnnouncement>(&action.deed)) {
         const std::pair<unsigned, unsigned> key{said->uplink.value, said->block.set.value};
-        if (sessions_[key.first]) {
+        const bool is_news = told_[key].announcement != said->announcement;
+        if (sessions_[key.first] && is_news) {
             told_[key].announcement = said->announcement;
             later(said->announcement ? announce_travel : withdraw_travel,
-                  [this, key, heard = said->announcement] {
-                      if (sessions_[key.first])
+                  [this, key, number = ++said_[key], heard = said->announcement] {
+                      flow();
+                      if (sessions_[key.first] && said_[key] == number)
                           heard_[key].announcement = heard;
                   });
         }
@@ -359,12 +369,15 @@ void World::carry_out(const decision::Action& action) {
                                  static_cast<probe::Level>(watch->watch)});
     } else if (const auto* carried = std::get_if<decision::SetCarried>(&action.deed)) {
         probe_in(probe::Carried{carried->block.set, carried->block.family, carried->uplink});
+    } else if (const auto* prove = std::get_if<decision::ProveTunnel>(&action.deed)) {
+        probe_in(probe::ProveTunnel{prove->uplink, prove->family});
     } else if (const auto* changed = std::get_if<decision::VerdictChanged>(&action.deed)) {
         verdicts_[{changed->uplink.value, changed->block.set.value}] = changed->to;
     }
 }
 
 void World::link(unsigned u, State state) {
+    flow();
     links_[u] = state == State::up;
     probe_in(probe::UplinkUsable{
         uplink(u), links_[u] ? probe::Usability::usable : probe::Usability::unusable});
@@ -373,6 +386,7 @@ void World::link(unsigned u, State state) {
 }
 
 void World::session(unsigned u, State state) {
+    flow();
     sessions_[u] = state == State::up;
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         told_[{u, s}].announcement.reset();

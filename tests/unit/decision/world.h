@@ -59,14 +59,20 @@ class World {
 
     // ---- faults, by index of uplink and set
     enum class Null { none, inside, beyond };
-    void null_route(unsigned uplink, unsigned set, Null where) { null_[{uplink, set}] = where; }
+    void null_route(unsigned uplink, unsigned set, Null where) {
+        flow();
+        null_[{uplink, set}] = where;
+    }
     enum class Filter { none, beacons };
     void filter_icmp(unsigned uplink, unsigned set, Filter filter) {
         filtered_[{uplink, set}] = filter == Filter::beacons;
     }
     // The data path of an uplink: carrier stays unless link() says otherwise.
     enum class State { down, up };
-    void path(unsigned uplink, State state) { paths_[uplink] = state == State::up; }
+    void path(unsigned uplink, State state) {
+        flow();
+        paths_[uplink] = state == State::up;
+    }
     void link(unsigned uplink, State state);
     void session(unsigned uplink, State state);
     void targets(State state) { targets_answer_ = state == State::up; }
@@ -96,7 +102,9 @@ class World {
     [[nodiscard]] std::vector<std::string> holds(unsigned set) const;
     [[nodiscard]] std::vector<std::string> pages() const;
     [[nodiscard]] unsigned announced_nowhere() const { return announced_nowhere_; }
-    [[nodiscard]] std::uint64_t lost_packets(unsigned set) const { return lost_.at(set); }
+    [[nodiscard]] std::uint64_t lost_packets(unsigned set) const {
+        return static_cast<std::uint64_t>(lost_.at(set));
+    }
     [[nodiscard]] std::uint64_t probes_sent() const { return probes_sent_; }
     // Called after each action was carried out.
     std::function<void(const Event&)> on_action;
@@ -129,6 +137,7 @@ class World {
     void carry_out(const decision::Action& action);
     void send(const probe::Send& send);
     void count();
+    void flow();
     void check();
     // Where packets for the set go; nothing: nowhere.
     [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const;
@@ -148,13 +157,14 @@ class World {
     std::map<std::pair<unsigned, unsigned>, Null> null_;
     std::map<std::pair<unsigned, unsigned>, bool> filtered_;
     std::vector<bool> paths_, links_, sessions_;
-    std::map<std::pair<unsigned, unsigned>, Heard> told_;   // on the session
+    std::map<std::pair<unsigned, unsigned>, Heard> told_;  // on the session
+    std::map<std::pair<unsigned, unsigned>, std::uint64_t> said_;
     std::map<std::pair<unsigned, unsigned>, Heard> heard_;  // by the Internet
     std::map<std::pair<unsigned, unsigned>, decision::Watch> watch_;
     std::map<std::pair<unsigned, unsigned>, double> packets_;
     std::map<std::pair<unsigned, unsigned>, decision::Verdict> verdicts_;
     std::vector<unsigned> egress_;
-    std::vector<std::uint64_t> lost_;
+    std::vector<double> lost_;
     std::vector<Event> events_;
     decision::State disk_;
     bool has_disk_ = false;
