@@ -159,7 +159,7 @@ class Box:
         """`detour run` with the data plane under it; returns when every twin is there."""
         os.makedirs(self.state_dir, exist_ok=True)
         path = self.lab.write(f"{self.node.name}.yaml", self.configuration())
-        self.process = self.node.start("detour", [build.product("detour"), "run", "--config", path, "--run-dir",
+        self.process = self.node.start_router("detour", [build.product("detour"), "run", "--config", path, "--run-dir",
                                                   self.run_dir, "--state-dir", self.state_dir])
         self.wait_ready()
 
@@ -191,6 +191,17 @@ class Box:
             if name.startswith("detour-datapla") and int(fields[1]) == self.process.pid and fields[0] != "Z":
                 return int(path.split("/")[2])
         return None
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the data plane has used."""
+        with open(f"/proc/{self.dataplane_pid()}/stat", encoding="utf-8", errors="replace") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def drops(self) -> dict:
+        """Drop reasons that have counted something."""
+        return {item["reason"]: item["packets"] for item in self.telemetry("/detour/drops")["items"].values()
+                if item["packets"]}
 
     def telemetry(self, command: str):
         """The answer of detour-dataplane's telemetry socket to one command; None if nobody listens."""
@@ -299,24 +310,30 @@ class Box:
         uplink = self.uplinks[uplink_name]
         gateway = f" via {uplink.gateways[family]}" if family in uplink.gateways else ""
         return [f"-{family} nexthop replace id {uplink.nexthop(family)}{gateway} dev {uplink.device} proto {PROTOCOL}",
-                f"-{family} nexthop replace id {one.nexthop(family)} group {uplink.nexthop(family)} proto {PROTOCOL}",
+                f"nexthop replace id {one.nexthop(family)} group {uplink.nexthop(family)} proto {PROTOCOL}",  # of no family
                 f"-{family} route replace default nhid {one.nexthop(family)} table {TABLE_SET + one.index} "
                 f"metric {METRIC} proto {PROTOCOL}"]
 
-    def place(self, set_name: str, uplink_name: str):
-        """Move a prefix set, both families in one batch."""
-        one = self.sets[set_name]
-        self.node.setup(*(line for family in one.families() for line in self.placement_lines(one, family, uplink_name)))
+    def place(self, uplink_name: str, *set_names: str):
+        """Move prefix sets (all of them if none is named), both families."""
+        sets = [self.sets[name] for name in set_names or self.sets]
+        batches = [self.placement_lines(one, family, uplink_name) for one in sets for family in one.families()]
+        # All members, then all groups, then all routes: what a group names is there before it.
+        self.node.setup(*(line for step in zip(*batches) for line in step))
 
     def kernel_state(self) -> str:
-        """Everything that must not change when the data plane dies; neighbours without their ages."""
+        """Addresses, rules, routes, nexthop objects and our links: what must not change when the data
+        plane dies."""
         shown = []
         for words in ("-o addr show", "-4 rule show", "-6 rule show", "-4 route show table all",
-                      "-6 route show table all", "nexthop show", "-o link show"):
-            shown += sorted(f"{words}: {line}" for line in self.node.ip(words).splitlines()
-                            if not words.endswith("link show") or line.split(": ")[1].split("@")[0] in self.devices())
-        for line in self.node.ip("neigh show").splitlines():
-            fields = line.split()
-            if "lladdr" in fields and fields[2] in self.devices():
-                shown.append(f"neigh {fields[0]} {fields[2]} {fields[fields.index('lladdr') + 1]}")
+                      "-6 route show table all", "nexthop show"):
+            shown += [f"{words}: {line.strip()}" for line in self.node.ip(words).splitlines()]
+        shown += [f"link {line.split(': ', 1)[1].strip()}" for line in self.node.ip("-o link show").splitlines()
+                  if line.split(": ")[1].split("@")[0] in self.devices()]
         return "\n".join(sorted(shown)) + "\n"
+
+    def neighbours(self) -> set:
+        """The resolved ones on our links, as (address, device, MAC)."""
+        fields = (line.split() for line in self.node.ip("neigh show").splitlines())
+        return {(words[0], words[2], words[words.index("lladdr") + 1]) for words in fields
+                if "lladdr" in words and words[2] in self.devices()}

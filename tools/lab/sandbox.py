@@ -39,10 +39,19 @@ def is_inside() -> bool:
     return MARK in os.environ
 
 
+def pid_outside() -> int:
+    """Pid 1 of the sandbox we are in, as the rest of the host calls it (for nsenter -t)."""
+    return int(os.environ[MARK])
+
+
 def enter():
     """Go on inside a sandbox; returns there. Outside, waits and exits with the inside's status."""
-    if not is_inside():
+    if is_inside():
+        return
+    try:
         run_in_sandbox(None)
+    except NoSandbox as problem:
+        sys.exit(f"sandbox: {problem.strerror}")
 
 
 def run(command: list) -> int:
@@ -54,17 +63,17 @@ def run_in_sandbox(command: list | None) -> int:
     """With a command: its exit status. With None: returns 0 as process C, else never returns."""
     sys.stdout.flush()
     sys.stderr.flush()
-    pass_on, caught = os.pipe()
+    read_orders, write_orders = os.pipe()
     if libc.unshare(CLONE_NEWPID) != 0:
         raise NoSandbox(ctypes.get_errno(), "cannot make namespaces: the lab needs root "
                         "(in a container: --privileged, or CAP_SYS_ADMIN and CAP_NET_ADMIN)")
     first = os.fork()
     if first == 0:
-        os.close(caught)
-        as_pid_one(command, pass_on)
+        os.close(write_orders)
+        as_pid_one(command, read_orders)
         return 0
-    os.close(pass_on)
-    return supervise(first, caught)
+    os.close(read_orders)
+    return supervise(first, write_orders)
 
 
 def supervise(first: int, tell: int) -> int:
@@ -92,12 +101,13 @@ def as_pid_one(command: list | None, orders: int):
         sys.stderr.write("sandbox: cannot make network and mount namespaces: the lab needs root "
                          "(in a container: --privileged)\n")
         os._exit(125)
+    outer_pid = os.readlink("/proc/self")  # /proc is still the outside's
     furnish()
     second = os.fork()
     if second == 0:
         os.close(orders)
         os.setsid()
-        os.environ[MARK] = "1"
+        os.environ[MARK] = outer_pid
         os.environ["TMPDIR"] = "/run/tmp"
         for number in FORWARDED:
             signal.signal(number, signal.SIG_DFL)

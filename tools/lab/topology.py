@@ -39,7 +39,10 @@ CALM = {
 }
 ROUTER = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1,
           "net.ipv4.conf.all.send_redirects": 0, "net.ipv4.conf.default.send_redirects": 0}
-OFFLOADS = ("tx", "off", "tso", "off", "gso", "off", "gro", "off")
+OFFLOADS = "tx off sg off tso off gso off gro off"
+
+
+ROUTER_NICENESS = -10
 
 
 class Node:
@@ -68,6 +71,12 @@ class Node:
 
     def calm(self):
         self.sysctl(CALM)
+
+    def without_offloads(self, device: str):
+        """Each packet as it is on the wire. User Mode Linux needs it for more than that: it merges the
+        segments of a TCP stream (GRO, which cannot be switched off there) and takes them apart again
+        with their bytes exchanged and the checksums right, unless scatter-gather is off."""
+        self.sh(f"ethtool -K {device} {OFFLOADS}", check=False)
 
     def as_router(self):
         self.sysctl(ROUTER)
@@ -115,6 +124,10 @@ class Namespace(Node):
     def start(self, name: str, command: list, **how) -> Process:
         """Start a program here; the lab stops it at the end, last started first."""
         return self.lab.start(f"{self.name}-{name}", [*self.prefix(), *command], **how)
+
+    def start_router(self, name: str, command: list, **how) -> Process:
+        """A program that carries packets: before this machine's other work, as a router would be."""
+        return self.start(name, ["nice", "-n", str(ROUTER_NICENESS), *command], **how)
 
     def nft(self, ruleset: str):
         run([*self.prefix(), "nft", "-f", "-"], text=ruleset)
@@ -185,12 +198,8 @@ class Lab:
         else:
             run(["ip", "link", "add", "name", left_device, "netns", left.netns, "mtu", str(mtu), "type", "veth",
                  "peer", "name", right_device, "netns", right.netns, "mtu", str(mtu)])
-            offloads_off(left, left_device)
-            offloads_off(right, right_device)
-
-
-def offloads_off(node: Namespace, device: str):
-    run([*node.prefix(), "ethtool", "-K", device, *OFFLOADS], check=False)
+            left.without_offloads(left_device)
+            right.without_offloads(right_device)
 
 
 def host_has_gre() -> bool:

@@ -93,6 +93,11 @@ class Stream:
             return self.so_far()["received"] > begin
         wait_until(arrives, seconds, f"packets of {self.name} to arrive", every=0.05)
 
+    def abandon(self):
+        """End it without asking for the result; after stop() there is nothing left to end."""
+        self.source.kill()
+        self.sink.kill()
+
     def stop(self) -> StreamResult:
         self.source.stop()
         time.sleep(DRAIN_SECONDS)
@@ -132,9 +137,16 @@ class Transfer:
             program(), "tcp-send", "--to", at(sink_address, port), "--from", at(source_address, port),
             "--bytes", str(size), "--rate", str(rate)], is_result_apart=True)
 
+    def abandon(self):
+        self.sender.kill()
+        self.receiver.kill()
+
     def finish(self, seconds: float = 60) -> TransferResult:
-        """Wait for its own end (give it a size)."""
-        self.sender.wait(seconds)
+        """Wait for its own end (give it a size); one that takes longer is ended and has not survived."""
+        try:
+            self.sender.wait(seconds)
+        except Failed:
+            self.abandon()
         return self.result()
 
     def stop(self) -> TransferResult:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The detour authors
 """A Linux kernel of our own, as an ordinary process: User Mode Linux with an initramfs made from
-this machine's packages (busybox, iproute2, BIRD, and the modules of the user-mode-linux package).
+this machine's packages (busybox, iproute2, ethtool, BIRD, and the modules of the user-mode-linux package).
 
 It stands in for a partner's router where the host's kernel has no GRE. Ready in 2 to 4 s, about 80,000
 packets/s, 60 MB. It is spoken to over its
@@ -18,12 +18,12 @@ import socket
 import time
 
 from . import build
-from .process import Failed, Process, run
-from .topology import Namespace, Node
+from .process import Failed, run
+from .topology import ROUTER_NICENESS, Namespace, Node
 
 KERNEL = "/usr/bin/linux.uml"
 MODULES = ("crc-ccitt", "ipv6", "gre", "ip_tunnel", "ip_gre", "tunnel6", "ip6_tunnel", "ip6_gre", "sch_netem")
-PROGRAMS = ("/bin/ip", "/sbin/tc", "/usr/sbin/bird", "/usr/sbin/birdc")
+PROGRAMS = ("/bin/ip", "/sbin/tc", "/usr/sbin/bird", "/usr/sbin/birdc", "/sbin/ethtool")
 DONE = "@done "
 READY_SECONDS = 40
 
@@ -154,18 +154,18 @@ class Machine(Node):
                    for i, (device, mtu) in enumerate(self.ports)]
         if not os.path.exists(KERNEL):
             raise Failed(f"{KERNEL} is missing: tools/setup demo installs it")
-        # UML keeps its memory in a file: $TMPDIR is the sandbox's tmpfs.
         # Without address randomisation: UML pays for all it finds below its heap with page tables.
-        self.process = Process([*self.shell.prefix(), "setarch", "-R", KERNEL, "mem=128M", f"initrd={initramfs()}", *vectors, "con=null",
-                                "con0=fd:0,fd:1", "quiet", f"umid={self.name}-{os.getpid()}",
-                                f"uml_dir={self.lab.folder}/uml"],
-                               self.lab.path(f"{self.name}-kernel.log"), stdin=theirs, output=theirs,
-                               environment={"LD_PRELOAD": build.product("tools/lab/uml_preload.so")})
+        # Its memory is a file in $TMPDIR, the sandbox's tmpfs.
+        command = ["setarch", "-R", KERNEL, "mem=128M", f"initrd={initramfs()}", *vectors, "con=null",
+                   "con0=fd:0,fd:1", "quiet", f"umid={self.name}-{os.getpid()}", f"uml_dir={self.lab.folder}/uml"]
+        self.process = self.shell.start_router(
+            "kernel", command, stdin=theirs, output=theirs,
+            environment={"LD_PRELOAD": build.product("tools/lab/uml_preload.so")})
         theirs.close()
-        self.lab.processes.append(self.process)
         self.hear(READY_SECONDS)
         for i, (device, _) in enumerate(self.ports):
             self.ip(f"link set vec{i} name {device}")
+            self.without_offloads(device)
         self.calm()
 
     def hear(self, seconds: float) -> tuple:
