@@ -109,7 +109,7 @@ struct UplinkOptions {
 
 struct BeaconOptions {
     Address address;
-    std::uint8_t prefix = 0;  // index of its prefix in the set
+    std::uint8_t prefix = 0;  // index of its prefix among those of its family in the set
 };
 
 struct SetOptions {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "controlplane/controller/announcer.h"
+
+#include <algorithm>
+
+#include "controlplane/controller/options.h"
+
+namespace detour::controller {
+namespace {
+
+bgp::Announcement to_bgp(const decision::Announcement& announcement) {
+    bgp::Announcement result;
+    result.prepend = static_cast<std::uint8_t>(announcement.prepends);
+    for (const std::uint32_t community : announcement.communities)
+        result.communities.emplace_back(community);
+    if (announcement.is_graceful_shutdown)
+        result.communities.push_back(bgp::graceful_shutdown);
+    if (announcement.is_no_export)
+        result.communities.push_back(bgp::no_export);
+    std::ranges::sort(result.communities);
+    return result;
+}
+
+bool carries(const bgp::Speaker& speaker, bgp::PeerId id, Family family) {
+    const auto peer = speaker.peer(id);
+    return peer && peer->state == bgp::State::established && peer->negotiated &&
+           peer->negotiated->carries(family);
+}
+
+const std::vector<bgp::PeerId> no_peers;
+
+}  // namespace
+
+Announcer::Announcer(const model::Config& config) : config_(config) {
+    const std::vector<UplinkId> uplinks = uplinks_of_peers(config);
+    for (std::size_t i = 0; i < uplinks.size(); ++i)
+        peers_[uplinks[i]].emplace_back(static_cast<std::uint16_t>(i));
+}
+
+const std::vector<bgp::PeerId>& Announcer::peers_of(UplinkId uplink) const {
+    const auto found = peers_.find(uplink);
+    return found == peers_.end() ? no_peers : found->second;
+}
+
+std::vector<bgp::Announce> Announcer::wish(decision::ActionId ticket,
+                                           const decision::SetAnnouncement& wish,
+                                           const bgp::Speaker& speaker) {
+    const Place place{wish.uplink, wish.block};
+    Pending pending;
+    pending.ticket = ticket;
+    pending.is_withdrawal = !wish.announcement;
+    if (wish.announcement) {
+        wishes_[place] = *wish.announcement;
+    } else {
+        wishes_.erase(place);
+        const std::vector<Prefix> prefixes = prefixes_of(config_, wish.block);
+        for (const bgp::PeerId peer : hearing(place, speaker))
+            for (const bgp::AnnouncementView& view : speaker.announcements(peer))
+                if (std::ranges::find(prefixes, view.prefix) != prefixes.end()) {
+                    pending.unheard.emplace(peer, view.prefix);
+                    pending.unsent.emplace(peer, view.prefix);
+                }
+    }
+    pending_[place] = std::move(pending);
+
+    bgp::AnnouncementSet set;
+    for (const auto& [where, announcement] : wishes_)
+        if (where.first == wish.uplink)
+            for (const Prefix& prefix : prefixes_of(config_, where.second))
+                set[prefix] = to_bgp(announcement);
+    std::vector<bgp::Announce> result;
+    for (const bgp::PeerId peer : peers_of(wish.uplink))
+        result.push_back({peer, set});
+    return result;
+}
+
+void Announcer::note(const bgp::AnnouncementProgress& progress) {
+    for (auto& [place, pending] : pending_)
+        for (const Prefix& prefix : progress.withdrawn) {
+            pending.unsent.erase({progress.peer, prefix});
+            if (progress.progress == bgp::Progress::acknowledged)
+                pending.unheard.erase({progress.peer, prefix});
+        }
+}
+
+void Announcer::note_down(bgp::PeerId peer) {
+    for (auto& [place, pending] : pending_) {
+        std::erase_if(pending.unsent, [&](const auto& entry) { return entry.first == peer; });
+        std::erase_if(pending.unheard, [&](const auto& entry) { return entry.first == peer; });
+    }
+}
+
+std::vector<decision::Acknowledgement> Announcer::settled(const bgp::Speaker& speaker) {
+    using Fact = decision::Acknowledgement::Fact;
+    std::vector<decision::Acknowledgement> result;
+    for (auto it = pending_.begin(); it != pending_.end();) {
+        Pending& pending = it->second;
+        bgp::Progress progress = bgp::Progress::acknowledged;
+        if (!pending.is_withdrawal)
+            progress = announced(it->first, speaker);
+        else if (!pending.unsent.empty())
+            progress = bgp::Progress::pending;
+        else if (!pending.unheard.empty())
+            progress = bgp::Progress::sent;
+
+        if (progress != bgp::Progress::pending && !pending.is_sent) {
+            pending.is_sent = true;
+            result.push_back({pending.ticket, Fact::sent});
+        }
+        if (progress != bgp::Progress::acknowledged) {
+            ++it;
+            continue;
+        }
+        result.push_back({pending.ticket, Fact::done});
+        it = pending_.erase(it);
+    }
+    return result;
+}
+
+std::vector<bgp::PeerId> Announcer::hearing(const Place& place, const bgp::Speaker& speaker) const {
+    std::vector<bgp::PeerId> result;
+    for (const bgp::PeerId peer : peers_of(place.first))
+        if (carries(speaker, peer, place.second.family))
+            result.push_back(peer);
+    return result;
+}
+
+// How far the least advanced peer is.
+bgp::Progress Announcer::announced(const Place& place, const bgp::Speaker& speaker) const {
+    const std::vector<bgp::PeerId> peers = hearing(place, speaker);
+    if (peers.empty())
+        return bgp::Progress::pending;
+    const std::vector<Prefix> prefixes = prefixes_of(config_, place.second);
+    bgp::Progress least = bgp::Progress::acknowledged;
+    for (const bgp::PeerId peer : peers) {
+        std::size_t found = 0;
+        for (const bgp::AnnouncementView& view : speaker.announcements(peer))
+            if (std::ranges::find(prefixes, view.prefix) != prefixes.end()) {
+                ++found;
+                least = std::min(least, view.progress);
+            }
+        if (found != prefixes.size())
+            return bgp::Progress::pending;
+    }
+    return least;
+}
+
+}  // namespace detour::controller

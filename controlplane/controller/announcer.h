@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// From the decision's wishes about (uplink, block) to whole announcement sets for the speaker's
+// peers, and from the speaker's progress to the acknowledgements that the decision waits for. A
+// wish on an uplink goes to each of its peers; it is
+//     sent  when every established peer that carries the family was written it,
+//     done  when each of their TCPs has acknowledged it. An announcement needs at least one such
+//     peer, and
+//           waits for one; a withdrawal that no peer has to hear of is done at once.
+// A newer wish for the same (uplink, block) replaces the one before, whose ticket is then never
+// answered.
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "conf/model/config.h"
+#include "controlplane/bgp/speaker.h"
+#include "controlplane/decision/action.h"
+
+namespace detour::controller {
+
+class Announcer {
+ public:
+    explicit Announcer(const model::Config& config);
+
+    // The sets to give the speaker now, one a peer of the uplink.
+    [[nodiscard]] std::vector<bgp::Announce> wish(decision::ActionId ticket,
+                                                  const decision::SetAnnouncement& wish,
+                                                  const bgp::Speaker& speaker);
+
+    // To be called for each of the speaker's own progress reports.
+    void note(const bgp::AnnouncementProgress& progress);
+    // The peer's session ended: it has forgotten what we announced.
+    void note_down(bgp::PeerId peer);
+
+    // What has become true since the last call, given the speaker's state.
+    [[nodiscard]] std::vector<decision::Acknowledgement> settled(const bgp::Speaker& speaker);
+
+    [[nodiscard]] const std::vector<bgp::PeerId>& peers_of(UplinkId uplink) const;
+
+ private:
+    using Place = std::pair<UplinkId, decision::Block>;
+
+    struct Pending {
+        decision::ActionId ticket;
+        bool is_withdrawal = false;
+        bool is_sent = false;
+        // Withdrawals that a peer has not yet acknowledged.
+        std::set<std::pair<bgp::PeerId, Prefix>> unheard;
+        std::set<std::pair<bgp::PeerId, Prefix>> unsent;
+    };
+
+    [[nodiscard]] std::vector<bgp::PeerId> hearing(const Place& place,
+                                                   const bgp::Speaker& speaker) const;
+    [[nodiscard]] bgp::Progress announced(const Place& place, const bgp::Speaker& speaker) const;
+
+    const model::Config& config_;
+    std::map<UplinkId, std::vector<bgp::PeerId>> peers_;
+    std::map<Place, decision::Announcement> wishes_;
+    std::map<Place, Pending> pending_;
+};
+
+}  // namespace detour::controller

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "controlplane/controller/controller.h"
+
+#include <algorithm>
+#include <deque>
+#include <random>
+#include <tuple>
+#include <utility>
+
+#include "controlplane/controller/shared_fate.h"
+#include "controlplane/controller/translate.h"
+
+namespace detour::controller {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+    using Handlers::operator()...;
+};
+
+// How often forwarding counters are read when nothing is suspected: often enough for the
+// conservation checks of a move (detection.md section 4: 3 s), seldom enough to be free.
+constexpr Duration idle_counters = std::chrono::seconds(1);
+// Answers that may stay out before the data plane counts as lost.
+constexpr int tolerated_silence = 2;
+
+}  // namespace
+
+struct Controller::Machine {
+    Machine(const model::Config& configuration, Beginning beginning)
+        : config(configuration),
+          started(beginning.at),
+          next_record(beginning.next_record),
+          random(beginning.seed),
+          speaker([this] { return std::uniform_real_distribution<double>(0, 1)(random); }),
+          prober(probe_options(configuration, beginning.seed)),
+          decider(decision_options(configuration), beginning.state, beginning.state_age),
+          announcer(configuration),
+          uplink_of_peer(uplinks_of_peers(configuration)),
+          born(Started{beginning.state.has_value(), beginning.state_age}),
+          passwords(std::move(beginning.passwords)) {
+        links.resize(configuration.uplinks.size());
+        for (Link& link : links)
+            link.since = beginning.at;
+    }
+
+    // --- the islands
+
+    void feed_speaker(Instant now, const bgp::Input& input) {
+        take(now, speaker.handle(now, input));
+    }
+
+    void take(Instant now, bgp::Outputs bgp_outputs) {
+        for (bgp::Output& output : bgp_outputs)
+            std::visit(
+                Overloaded{
+                    [&](bgp::StateChanged& changed) { on_session(changed, now); },
+                    [&](bgp::AnnouncementProgress& progress) { announcer.note(progress); },
+                    [&](bgp::RoutesLearned& routes) { note_routes(routes.peer); },
+                    [&](bgp::RoutesWithdrawn& routes) { note_routes(routes.peer); },
+                    [&](bgp::EndOfRib&) {},
+                    [&](bgp::AnnouncementRefused&) {},  // no wish of ours is undeclared
+                    [&](bgp::Remark& remark) { record(now, std::move(remark), {}); },
+                    [&](auto& order) { outputs.emplace_back(TransportOrder(std::move(order))); },
+                },
+                output);
+        for (const decision::Acknowledgement& acknowledgement : announcer.settled(speaker))
+            queue.emplace_back(acknowledgement);
+    }
+
+    void on_session(bgp::StateChanged& changed, Instant now) {
+        if (changed.from == bgp::State::established)
+            announcer.note_down(changed.peer);
+        const UplinkId uplink = uplink_of_peer.at(changed.peer.value);
+        record(now, std::move(changed), {});
+        stale_sessions.insert(uplink);
+    }
+
+    void note_routes(bgp::PeerId peer) { stale_fates.insert(uplink_of_peer.at(peer.value)); }
+
+    void feed_prober(Instant now, const probe::Input& input) {
+        for (const probe::Output& output : prober.handle(now, input))
+            std::visit(Overloaded{
+                           [&](const probe::Send& send) { outputs.emplace_back(SendProbe{send}); },
+                           [&](const probe::Outcome& outcome) {
+                               queue.emplace_back(to_evidence(outcome));
+                           },
+                       },
+                       output);
+    }
+
+    // --- evidence in, actions out
+
+    // Everything that waits goes to the decision, and what that causes, until nothing waits.
+    void settle(Instant now) {
+        do {
+            refresh_sessions();
+            refresh_fates();
+            while (!queue.empty()) {
+                const decision::Evidence evidence = std::move(queue.front());
+                queue.pop_front();
+                decide(now, evidence, {});
+            }
+        } while (!stale_sessions.empty() || !stale_fates.empty());
+    }
+
+    // The record of the evidence, or 0 when it was a Tick that led to nothing.
+    std::uint64_t decide(Instant now, const decision::Evidence& evidence,
+                         std::vector<std::uint64_t> causes) {
+        const std::uint64_t number = next_record++;
+        std::vector<decision::Action> actions =
+            decider.handle(now, decision::CauseId{number}, evidence);
+        if (std::holds_alternative<decision::Tick>(evidence) && actions.empty()) {
+            --next_record;
+            return 0;
+        }
+        outputs.emplace_back(Record{number, now, std::move(causes), evidence});
+        for (decision::Action& action : actions) {
+            std::vector<std::uint64_t> action_causes;
+            for (const decision::CauseId cause : action.causes)
+                action_causes.push_back(cause.value);
+            record(now, action, std::move(action_causes));
+            perform(now, action);
+        }
+        last_actions = std::move(actions);
+        return number;
+    }
+
+    void perform(Instant now, const decision::Action& action) {
+        std::visit(
+            Overloaded{
+                [&](const decision::SetForwarding& deed) {
+                    egress[deed.block] = deed.egress;
+                    outputs.emplace_back(Forward{action.id, deed.block, egress});
+                },
+                [&](const decision::SetAnnouncement& deed) {
+                    for (const bgp::Announce& announce : announcer.wish(action.id, deed, speaker))
+                        feed_speaker(now, announce);
+                },
+                [&](const decision::SetWatch& deed) { watch(now, deed); },
+                [&](const decision::SetCarried& deed) {
+                    feed_prober(now,
+                                probe::Carried{deed.block.set, deed.block.family, deed.uplink});
+                },
+                [&](const decision::CeaseSession& deed) {
+                    for (const bgp::PeerId peer : announcer.peers_of(deed.uplink)) {
+                        feed_speaker(now, bgp::Stop{peer, "the uplink carries no packets"});
+                        feed_speaker(now, bgp::Start{peer});
+                    }
+                },
+                [&](const decision::RetireTarget& deed) {
+                    feed_prober(now, probe::SetTarget{deed.target,
+                                                      deed.is_retired ? probe::Retirement::retired
+                                                                      : probe::Retirement::in_use});
+                },
+                [&](const decision::Persist&) {
+                    outputs.emplace_back(Persist{action.id, decider.snapshot(now)});
+                },
+                [](const auto&) {},  // what is only said is in the records
+            },
+            action.deed);
+    }
+
+    void watch(Instant now, const decision::SetWatch& deed) {
+        feed_prober(now, probe::SetLevel{deed.uplink, deed.block.set, deed.block.family,
+                                         to_level(deed.watch)});
+        const std::pair place{deed.uplink, deed.block};
+        if (deed.watch == decision::Watch::suspect)
+            suspects.insert(place);
+        else
+            suspects.erase(place);
+        const Duration every = suspects.empty()
+                                   ? idle_counters
+                                   : std::min(idle_counters, config.timing.suspect_interval);
+        if (every != std::exchange(counters_every, every))
+            outputs.emplace_back(ReadCounters{every});
+    }
+
+    void record(Instant now, RecordBody body, std::vector<std::uint64_t> causes) {
+        outputs.emplace_back(Record{next_record++, now, std::move(causes), std::move(body)});
+    }
+
+    // --- facts derived from the speaker
+
+    void refresh_sessions() {
+        for (const UplinkId uplink : std::exchange(stale_sessions, {}))
+            for (const Family family : families) {
+                const decision::SessionState state =
+                    session_state(speaker, announcer.peers_of(uplink), family);
+                auto& known = sessions[{uplink, family}];
+                if (state != std::exchange(known, state))
+                    queue.emplace_back(decision::Session{uplink, family, state});
+            }
+    }
+
+    void refresh_fates() {
+        for (const UplinkId uplink : std::exchange(stale_fates, {}))
+            for (const model::Uplink& through : config.uplinks) {
+                if (through.id == uplink || !through.bgp)
+                    continue;
+                const bool is_shared = shares_fate(config, speaker, announcer.peers_of(uplink),
+                                                   config.uplink(uplink), through.bgp->asn);
+                bool& known = fates[{uplink, through.id}];
+                if (is_shared != std::exchange(known, is_shared))
+                    queue.emplace_back(decision::SharedFate{uplink, through.id, is_shared});
+            }
+    }
+
+    // --- inputs
+
+    void on(Instant now, const Tick&) {
+        if (const auto due = speaker.next_deadline(); due && *due <= now)
+            feed_speaker(now, bgp::Tick{});
+        if (const auto due = prober.next_deadline(); due && *due <= now)
+            feed_prober(now, probe::Tick{});
+        settle(now);
+        if (const auto due = decider.next_deadline(); due && *due <= now)
+            decide(now, decision::Tick{}, {});
+    }
+
+    void on(Instant now, const Start&) {
+        record(now, born, {});
+        for (const model::Uplink& uplink : config.uplinks) {
+            feed_prober(now, probe::UplinkUsable{uplink.id, probe::Usability::unusable});
+            queue.emplace_back(decision::LinkState{uplink.id, decision::Presence::down});
+            stale_fates.insert(uplink.id);
+        }
+        // The announcements that stand on the disk are wishes before the first session opens.
+        decide(now, decision::Start{}, {});
+        take(now, speaker.configure(now, speaker_config(config, passwords)));
+        outputs.emplace_back(ReadCounters{counters_every});
+    }
+
+    void on(Instant now, const Stop&) {
+        outputs.emplace_back(Persist{decision::ActionId{}, decider.snapshot(now)});
+        for (std::size_t i = 0; i < uplink_of_peer.size(); ++i)
+            feed_speaker(now,
+                         bgp::Stop{bgp::PeerId{static_cast<std::uint16_t>(i)}, "detour stops"});
+        queue.clear();  // what the ends of the sessions would lead to is not ours to do any more
+        stale_sessions.clear();
+    }
+
+    void on(Instant now, const Transport& event) {
+        feed_speaker(now, event);
+    }
+
+    void on(Instant now, const IcmpReply& reply) {
+        if (reply.arrival)
+            feed_prober(
+                now, probe::Reply{*reply.arrival, reply.source, reply.destination, reply.message});
+    }
+
+    void on(Instant now, const ProbeNotSent& failure) {
+        feed_prober(now, probe::SendFailed{failure.probe});
+    }
+
+    void on(Instant now, const UplinkLink& fact) {
+        Link& link = links.at(fact.uplink.value);
+        if (fact.state == std::exchange(link.state, fact.state))
+            return;
+        link.since = now;
+        const bool is_up = fact.state == decision::Presence::up;
+        feed_prober(now, probe::UplinkUsable{fact.uplink, is_up ? probe::Usability::usable
+                                                                : probe::Usability::unusable});
+        queue.emplace_back(decision::LinkState{fact.uplink, fact.state});
+    }
+
+    void on(Instant, const Done& done) {
+        queue.emplace_back(decision::Acknowledgement{done.ticket, done.fact});
+    }
+
+    void on(Instant now, const CountersRead& read) {
+        silence = read.counters ? 0 : silence + 1;
+        const auto state = read.counters ? decision::Telemetry::present : decision::Telemetry::lost;
+        const bool is_news = state != telemetry && (read.counters || silence >= tolerated_silence);
+        if (is_news) {
+            telemetry = state;
+            telemetry_since = now;
+            queue.emplace_back(decision::TelemetryState{state});
+        }
+        if (!read.counters)
+            return;
+        for (const decision::Counters& counters : *read.counters)
+            queue.emplace_back(counters);
+        for (const decision::PortLoad& load : loads.measure(now, *read.counters, config))
+            queue.emplace_back(load);
+    }
+
+    void on(Instant, const ClockStepped&) { queue.emplace_back(decision::ClockStepped{}); }
+    void on(Instant, const SchedulingGap& gap) {
+        queue.emplace_back(decision::SchedulingGap{gap.length});
+    }
+
+    void on(Instant now, const Command& command) {
+        settle(now);
+        const std::uint64_t number = next_record;
+        record(now, command, {});
+        last_actions.clear();
+        const decision::Evidence evidence =
+            std::visit([](const auto& deed) -> decision::Evidence { return deed; }, command.deed);
+        decide(now, evidence, {number});
+        CommandAnswer answer{command.number, CommandAnswer::Verdict::accepted, {}, number};
+        for (const decision::Action& action : last_actions) {
+            if (const auto* held = std::get_if<decision::Held>(&action.deed)) {
+                answer.verdict = CommandAnswer::Verdict::refused;
+                answer.why = held->why;
+                break;
+            }
+            if (const auto* step = std::get_if<decision::MoveStepped>(&action.deed);
+                step && answer.why.rule.empty())
+                answer.why = step->why;
+        }
+        outputs.emplace_back(std::move(answer));
+    }
+
+    struct Link {
+        decision::Presence state = decision::Presence::down;
+        Instant since;
+    };
+
+    const model::Config& config;
+    Instant started;
+    std::uint64_t next_record;
+    std::mt19937_64 random;
+
+    bgp::Speaker speaker;
+    probe::Prober prober;
+    decision::Decider decider;
+    Announcer announcer;
+    std::vector<UplinkId> uplink_of_peer;  // by PeerId
+    Started born;
+    Passwords passwords;
+
+    Outputs outputs;                       // of the call under way
+    std::deque<decision::Evidence> queue;  // for the decision, in order
+    std::vector<decision::Action> last_actions;
+    std::set<UplinkId> stale_sessions;
+    std::set<UplinkId> stale_fates;
+    std::map<std::pair<UplinkId, Family>, decision::SessionState> sessions;
+    std::map<std::pair<UplinkId, UplinkId>, bool> fates;
+    std::map<decision::Block, UplinkId> egress;
+    std::set<std::pair<UplinkId, decision::Block>> suspects;
+    Duration counters_every = idle_counters;
+    std::vector<Link> links;  // by UplinkId
+    decision::Telemetry telemetry = decision::Telemetry::present;
+    Instant telemetry_since{};
+    int silence = 0;
+    PortLoads loads;
+};
+
+Controller::Controller(const model::Config& config, Beginning beginning)
+    : machine_(std::make_unique<Machine>(config, std::move(beginning))) {}
+
+Controller::~Controller() = default;
+
+Outputs Controller::handle(Instant now, const Input& input) {
+    machine_->outputs.clear();
+    std::visit([&](const auto& event) { machine_->on(now, event); }, input);
+    machine_->settle(now);
+    return std::move(machine_->outputs);
+}
+
+std::optional<Instant> Controller::next_deadline() const {
+    std::optional<Instant> earliest;
+    for (const auto& deadline :
+         {machine_->speaker.next_deadline(), machine_->prober.next_deadline(),
+          machine_->decider.next_deadline()})
+        if (deadline && (!earliest || *deadline < *earliest))
+            earliest = deadline;
+    return earliest;
+}
+
+View Controller::view(Instant now) const {
+    View view;
+    view.at = now;
+    view.started = machine_->started;
+    for (const model::Uplink& uplink : machine_->config.uplinks) {
+        UplinkView& row = view.uplinks.emplace_back();
+        row.id = uplink.id;
+        row.link = machine_->links.at(uplink.id.value).state;
+        row.link_since = machine_->links.at(uplink.id.value).since;
+        for (const bgp::PeerId id : machine_->announcer.peers_of(uplink.id))
+            if (auto peer = machine_->speaker.peer(id))
+                row.peers.push_back(std::move(*peer));
+    }
+    view.decision = machine_->decider.views(now);
+    view.probes = machine_->prober.load();
+    view.telemetry = machine_->telemetry;
+    view.telemetry_since = machine_->telemetry_since;
+    return view;
+}
+
+}  // namespace detour::controller

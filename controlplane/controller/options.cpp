@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "controlplane/controller/options.h"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+namespace detour::controller {
+namespace {
+
+// Our address that shares the peer's link: what the session is bound to.
+std::optional<InterfaceAddress> beside(const std::vector<InterfaceAddress>& addresses,
+                                       const Address& peer) {
+    for (const InterfaceAddress& address : addresses)
+        if (address.network().contains(peer))
+            return address;
+    return std::nullopt;
+}
+
+bgp::PeerConfig peer_config(const model::Config& config, const model::Uplink& uplink,
+                            const Address& peer, std::uint16_t number, const Passwords& passwords) {
+    const model::UplinkBgp& bgp = *uplink.bgp;
+    bgp::PeerConfig result;
+    result.id = bgp::PeerId{number};
+    result.name = uplink.name + "/" + peer.to_string();
+    const auto local = beside(config.link_addresses(uplink.id), peer);
+    result.transport.local = local ? local->address : Address{};
+    result.transport.remote = peer;
+    result.transport.device = config.interface_name(uplink.id);
+    if (const auto password = passwords.find(uplink.id); password != passwords.end())
+        result.transport.password = password->second;
+    if (bgp.has_ttl_security)
+        result.transport.ttl_security_hops = 1;
+    result.asn = bgp.asn;
+    result.timers.hold = bgp.hold;
+    for (const Family family : families)
+        if (const auto address = config.link_address(uplink.id, family))
+            result.next_hops[static_cast<std::size_t>(family)] = address->address;
+    result.max_prefixes = bgp.max_prefixes;
+    return result;
+}
+
+// Probing counts prefixes over the whole set, the decision within a family.
+enum class Numbering : std::uint8_t { of_set, of_family };
+
+template <class Beacon>
+std::vector<Beacon> beacons_of(const model::PrefixSet& set, Numbering numbering) {
+    std::vector<Beacon> beacons;
+    for (const Address& address : set.beacons) {
+        std::uint8_t index = 0;
+        for (const Prefix& prefix : set.prefixes) {
+            if (prefix.contains(address))
+                break;
+            if (numbering == Numbering::of_set || prefix.family() == address.family())
+                ++index;
+        }
+        beacons.push_back({address, index});
+    }
+    return beacons;
+}
+
+bool has_family(const std::vector<Prefix>& prefixes, Family family) {
+    return std::ranges::any_of(prefixes,
+                               [&](const Prefix& prefix) { return prefix.family() == family; });
+}
+
+probe::Profile probe_profile(model::Profile profile) {
+    switch (profile) {
+        case model::Profile::careful:
+            return probe::Profile::careful;
+        case model::Profile::quick:
+            return probe::Profile::quick;
+        case model::Profile::fast:
+            return probe::Profile::fast;
+    }
+    return probe::Profile::careful;
+}
+
+decision::Profile decision_profile(model::Profile profile) {
+    switch (profile) {
+        case model::Profile::careful:
+            return decision::Profile::careful;
+        case model::Profile::quick:
+            return decision::Profile::quick;
+        case model::Profile::fast:
+            return decision::Profile::fast;
+    }
+    return decision::Profile::careful;
+}
+
+decision::FailBack fail_back(model::FailBack mode) {
+    switch (mode) {
+        case model::FailBack::manual:
+            return decision::FailBack::manual;
+        case model::FailBack::window:
+            return decision::FailBack::window;
+        case model::FailBack::automatic:
+            return decision::FailBack::automatic;
+    }
+    return decision::FailBack::manual;
+}
+
+// The configuration's timing is the truth; what it does not hold keeps the section's figure.
+decision::Thresholds thresholds(const model::Config& config) {
+    const model::Timing& timing = config.timing;
+    decision::Thresholds result = decision::thresholds(decision_profile(config.detect.profile));
+    result.t_min = timing.forgiven_gap;
+    result.scheduling_gap = timing.scheduling_gap;
+    result.reply_timeout = timing.timeout_floor;
+    result.gate = timing.withdraw_gate;
+    result.startup_grace = timing.start_up_grace;
+    result.link_grace = timing.link_up_grace;
+    result.armed_age = timing.armed_age;
+    result.first_life = timing.first_life;
+    result.complete = timing.complete;
+    result.overlap = timing.overlap;
+    result.stair_step = timing.stair_step;
+    result.canary = timing.canary;
+    result.canary_every = timing.canary_interval;
+    if (!result.return_stable.empty())
+        result.return_stable.front() = timing.stable_time;
+    return result;
+}
+
+probe::Schedule schedule(const model::Config& config) {
+    const model::Timing& timing = config.timing;
+    probe::Schedule result = probe::schedule(probe_profile(config.detect.profile));
+    result.idle_interval = timing.idle_interval;
+    result.suspect_interval = timing.suspect_interval;
+    result.timeout_floor = timing.timeout_floor;
+    result.timeout_cap = timing.timeout_cap;
+    result.armed_age = timing.armed_age;
+    result.idle_rate = timing.idle_rate;
+    result.suspect_rate = timing.suspect_rate;
+    result.burst_length = timing.suspect_time;
+    return result;
+}
+
+// IPv4 header 20, GRE 4, key 4.
+std::uint16_t inner_mtu(const model::Config& config, const model::Uplink& uplink) {
+    const std::uint16_t mtu = config.port(uplink.port).mtu;
+    if (!uplink.underlay)
+        return mtu;
+    const bool is_ipv4 = uplink.underlay->local.family() == Family::ipv4;
+    const int overhead = (is_ipv4 ? 20 : 40) + 4 + (uplink.underlay->key ? 4 : 0);
+    return static_cast<std::uint16_t>(mtu - overhead);
+}
+
+}  // namespace
+
+bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& passwords) {
+    bgp::SpeakerConfig result;
+    result.asn = config.router.asn;
+    result.router_id = config.router.id;
+    for (const model::PrefixSet& set : config.prefix_sets)
+        result.declared.insert(result.declared.end(), set.prefixes.begin(), set.prefixes.end());
+    for (const model::Uplink& uplink : config.uplinks) {
+        if (!uplink.bgp)
+            continue;
+        for (const Address& peer : uplink.bgp->peers)
+            result.peers.push_back(peer_config(
+                config, uplink, peer, static_cast<std::uint16_t>(result.peers.size()), passwords));
+    }
+    return result;
+}
+
+std::vector<UplinkId> uplinks_of_peers(const model::Config& config) {
+    std::vector<UplinkId> result;
+    for (const model::Uplink& uplink : config.uplinks)
+        if (uplink.bgp)
+            result.insert(result.end(), uplink.bgp->peers.size(), uplink.id);
+    return result;
+}
+
+probe::Options probe_options(const model::Config& config, std::uint64_t seed) {
+    probe::Options result;
+    result.seed = seed;
+    result.schedule = schedule(config);
+    for (const model::Uplink& uplink : config.uplinks)
+        result.uplinks.push_back({.id = uplink.id,
+                                  .control_sources = uplink.control_sources,
+                                  .sentinels = uplink.sentinels,
+                                  .mtu = inner_mtu(config, uplink)});
+    for (const model::PrefixSet& set : config.prefix_sets)
+        result.sets.push_back({set.id, beacons_of<probe::BeaconOptions>(set, Numbering::of_set)});
+    for (const model::Target& target : config.detect.targets)
+        result.targets.push_back({target.id, target.address});
+    result.probe_limit = config.detect.probe_limit;
+    return result;
+}
+
+decision::Options decision_options(const model::Config& config) {
+    decision::Options result;
+    result.mode = config.router.mode == model::Mode::automatic ? decision::Mode::automatic
+                                                               : decision::Mode::advise;
+    result.profile = decision_profile(config.detect.profile);
+    result.thresholds = thresholds(config);
+    result.fail_back = fail_back(config.policy.fail_back);
+    for (const model::Uplink& uplink : config.uplinks) {
+        decision::UplinkOptions options;
+        options.id = uplink.id;
+        options.name = uplink.name;
+        options.has_session = uplink.bgp.has_value();
+        options.limit = uplink.limit;
+        options.carries_ipv4 = config.link_address(uplink.id, Family::ipv4).has_value();
+        options.carries_ipv6 = config.link_address(uplink.id, Family::ipv6).has_value();
+        options.sentinels = uplink.sentinels;
+        if (uplink.bgp) {
+            options.asn = uplink.bgp->asn;
+            for (const model::Community& community : uplink.bgp->canary_communities)
+                if (const auto* standard = std::get_if<model::StandardCommunity>(&community))
+                    options.canary_communities.push_back(
+                        static_cast<std::uint32_t>(standard->asn) << 16 | standard->value);
+        }
+        result.uplinks.push_back(std::move(options));
+    }
+    for (const model::PrefixSet& set : config.prefix_sets)
+        result.sets.push_back(
+            {.id = set.id,
+             .name = set.name,
+             .beacons = beacons_of<decision::BeaconOptions>(set, Numbering::of_family),
+             .has_ipv4 = has_family(set.prefixes, Family::ipv4),
+             .has_ipv6 = has_family(set.prefixes, Family::ipv6)});
+    for (const model::Target& target : config.detect.targets)
+        result.targets.push_back({target.id, target.asn, target.address.family()});
+    return result;
+}
+
+std::vector<Prefix> prefixes_of(const model::Config& config, const decision::Block& block) {
+    std::vector<Prefix> result;
+    for (const Prefix& prefix : config.prefix_set(block.set).prefixes)
+        if (prefix.family() == block.family)
+            result.push_back(prefix);
+    return result;
+}
+
+bool is_upstream(const model::Uplink& uplink, AsNumber asn) {
+    return std::ranges::find(uplink.upstreams, asn) != uplink.upstreams.end();
+}
+
+}  // namespace detour::controller

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// From the one configuration to what each island is told: the islands know conf/types only, and
+// this is where their words meet the configuration's. Peers are numbered in the order of the file.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "conf/model/config.h"
+#include "controlplane/bgp/peer.h"
+#include "controlplane/decision/evidence.h"
+#include "controlplane/decision/options.h"
+#include "controlplane/probe/prober.h"
+
+namespace detour::controller {
+
+// TCP MD5 keys by uplink, read by whoever may read files.
+using Passwords = std::map<UplinkId, std::string>;
+
+[[nodiscard]] bgp::SpeakerConfig speaker_config(const model::Config& config,
+                                                const Passwords& passwords);
+[[nodiscard]] probe::Options probe_options(const model::Config& config, std::uint64_t seed);
+[[nodiscard]] decision::Options decision_options(const model::Config& config);
+
+// The uplink that a peer of speaker_config() belongs to, by PeerId.
+[[nodiscard]] std::vector<UplinkId> uplinks_of_peers(const model::Config& config);
+
+// The set's prefixes of the block's family.
+[[nodiscard]] std::vector<Prefix> prefixes_of(const model::Config& config,
+                                              const decision::Block& block);
+
+// Whether a path learned from `uplink`, or what the configuration says of it, leads through the AS.
+[[nodiscard]] bool is_upstream(const model::Uplink& uplink, AsNumber asn);
+
+}  // namespace detour::controller

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// One row of the journal as values: every input that the brain was given and every action it took,
+// numbered, with the numbers of what caused it. `detour why` walks these; a replay feeds the
+// evidence again. Rendering to text is observe's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "conf/types/duration.h"
+#include "controlplane/bgp/events.h"
+#include "controlplane/controller/input.h"
+#include "controlplane/decision/action.h"
+#include "controlplane/decision/evidence.h"
+
+namespace detour::controller {
+
+// detourd began to act; the state on disk was this old.
+struct Started {
+    bool has_state = false;
+    Duration state_age{};
+};
+
+using RecordBody = std::variant<Started, decision::Evidence, decision::Action, bgp::StateChanged,
+                                bgp::Remark, Command>;
+
+struct Record {
+    std::uint64_t number = 0;
+    Instant at;
+    std::vector<std::uint64_t> causes;  // numbers of earlier records
+    RecordBody body;
+};
+
+}  // namespace detour::controller
