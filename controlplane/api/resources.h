@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The resources under /v1. What they read was published by the event loop or stands in the journal;
+// what they change is posted to the loop, whose answer they wait for.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "conf/model/config.h"
+#include "controlplane/api/server.h"
+
+namespace detour::api {
+
+// All of it is called on HTTP threads and must not touch what the loop owns.
+struct Sources {
+    const model::Config& config;
+    std::filesystem::path journal;
+    // The status document as published last; never null.
+    std::function<std::shared_ptr<const nlohmann::json>()> status;
+    // {"verb": "move"|"failback"|"abort", "set", "to", "now", "actor", "reason"} with names that
+    // exist; gives the loop's answer: {"accepted", "why", "record"}, or a failure when it does not
+    // come in time.
+    std::function<Response(const nlohmann::json& command)> submit;
+};
+
+// GET  /v1/status
+// GET  /v1/events?after=N&count=N&wait=SECONDS&set=S&routine=1   {"events": [...], "last": N}
+// GET  /v1/why?prefix=P | set=S [&family=F]                      {"text": [...lines], "records":
+// [...]} POST /v1/move {"set", "to", "reason", "actor"}    POST /v1/failback {"set", "now", ...}
+// POST /v1/abort {"set", ...}
+[[nodiscard]] std::vector<Resource> resources(Sources sources);
+
+}  // namespace detour::api

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// What a person reads in the log while it happens: verdicts, moves, what was held, sessions, and
+// what the kernel refused. Everything is in the journal; this is the part that tells.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "controlplane/controller/record.h"
+#include "controlplane/kernel/outputs.h"
+#include "controlplane/observe/log.h"
+#include "controlplane/observe/names.h"
+
+namespace detour::daemon {
+
+class LogLines {
+ public:
+    LogLines(const observe::Log& log, const model::Config& config);
+
+    void tell(const controller::Record& record);
+    void tell(const kernel::Output& output);
+    void say(const std::string& room, const std::string& text) {
+        write(room, observe::Level::info, text);
+    }
+    void warn(const std::string& room, const std::string& text) {
+        write(room, observe::Level::warning, text);
+    }
+
+ private:
+    void write(const std::string& room, observe::Level level, const std::string& text);
+    void tell(const decision::Deed& deed);
+
+    observe::Names names_;
+    const observe::Log& log_;
+    std::map<std::string, observe::Logger> rooms_;
+};
+
+}  // namespace detour::daemon

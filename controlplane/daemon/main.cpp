@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// detourd: the control plane.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <expected>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "conf/model/load.h"
+#include "conf/program/options.h"
+#include "controlplane/daemon/daemon.h"
+
+namespace {
+
+using namespace detour;
+
+int cannot_start(program::ExitCode code, const std::string& message) {
+    std::cerr << "detourd: " << message << "\n";
+    return program::to_int(code);
+}
+
+// Held until the process ends: one detourd a run directory.
+std::expected<int, std::string> lock(const program::RunDir& run) {
+    std::error_code error;
+    std::filesystem::create_directories(run.path(), error);
+    const std::filesystem::path file = run.lock_file("detourd");
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return std::unexpected(
+            fmt::format("cannot open {}: {}; check --run-dir and its permissions", file.string(),
+                        std::strerror(errno)));
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ::close(fd);
+        return std::unexpected(fmt::format(
+            "another detourd holds {}; stop it, or choose another --run-dir", file.string()));
+    }
+    return fd;
+}
+
+// The first line of each password file. A file that is missing was warned about by check; the
+// session without its password would only fail, and louder.
+std::expected<controller::Passwords, std::string> read_passwords(const model::Config& config) {
+    controller::Passwords passwords;
+    for (const model::Uplink& uplink : config.uplinks) {
+        if (!uplink.bgp || !uplink.bgp->password_file)
+            continue;
+        std::ifstream file(*uplink.bgp->password_file);
+        std::string password;
+        if (!std::getline(file, password) || password.empty())
+            return std::unexpected(fmt::format(
+                "cannot read the BGP password of {} from {}: it must be the first line of "
+                "that file",
+                uplink.name, uplink.bgp->password_file->string()));
+        passwords[uplink.id] = std::move(password);
+    }
+    return passwords;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("The control plane: BGP, probes, decisions, and the kernel's routes.", "detourd");
+    program::Options options;
+    program::add_options(app, options);
+    if (const auto code = program::parse(app, argc, argv))
+        return program::to_int(*code);
+
+    const auto config = model::load(options.config_file);
+    if (!config) {
+        std::cerr << model::to_string(config.error());
+        return cannot_start(program::ExitCode::configuration,
+                            "the configuration has errors; detour check shows them");
+    }
+    const program::RunDir run_dir = options.run();
+    if (!run_dir.has_room_for_sockets())
+        return cannot_start(
+            program::ExitCode::usage,
+            fmt::format("{} is too long for a Unix socket; choose a shorter --run-dir",
+                        run_dir.path().string()));
+    const auto locked = lock(run_dir);
+    if (!locked)
+        return cannot_start(program::ExitCode::failure, locked.error());
+    auto passwords = read_passwords(*config);
+    if (!passwords)
+        return cannot_start(program::ExitCode::configuration, passwords.error());
+    auto daemon = daemon::Daemon::open(options, std::make_shared<const model::Config>(*config),
+                                       std::move(*passwords));
+    if (!daemon)
+        return cannot_start(program::ExitCode::failure, daemon.error());
+    (*daemon)->run();
+    return program::to_int(program::ExitCode::success);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        return cannot_start(detour::program::ExitCode::failure, error.what());
+    }
+}
