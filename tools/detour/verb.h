@@ -39,8 +39,14 @@ struct Verb {
 inline constexpr int schema_version = 1;
 
 // The verbs' declarations, each in the source of its name.
+[[nodiscard]] Action declare_abort(CLI::App& arguments);
 [[nodiscard]] Action declare_check(CLI::App& arguments);
 [[nodiscard]] Action declare_run(CLI::App& arguments);
+[[nodiscard]] Action declare_events(CLI::App& arguments);
+[[nodiscard]] Action declare_failback(CLI::App& arguments);
+[[nodiscard]] Action declare_move(CLI::App& arguments);
+[[nodiscard]] Action declare_status(CLI::App& arguments);
 [[nodiscard]] Action declare_version(CLI::App& arguments);
+[[nodiscard]] Action declare_why(CLI::App& arguments);
 
 }  // namespace detour::command
