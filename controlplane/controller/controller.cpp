@@ -143,6 +143,9 @@ struct Controller::Machine {
                     feed_prober(now,
                                 probe::Carried{deed.block.set, deed.block.family, deed.uplink});
                 },
+                [&](const decision::ProveTunnel& deed) {
+                    feed_prober(now, probe::ProveTunnel{deed.uplink, deed.family});
+                },
                 [&](const decision::CeaseSession& deed) {
                     for (const bgp::PeerId peer : announcer.peers_of(deed.uplink)) {
                         feed_speaker(now, bgp::Stop{peer, "the uplink carries no packets"});
@@ -157,7 +160,11 @@ struct Controller::Machine {
                 [&](const decision::Persist&) {
                     outputs.emplace_back(Persist{action.id, decider.snapshot(now)});
                 },
-                [](const auto&) {},  // what is only said is in the records
+                // What is only said is in the records.
+                [](const decision::VerdictChanged&) {},
+                [](const decision::MoveStepped&) {},
+                [](const decision::Held&) {},
+                [](const decision::Said&) {},
             },
             action.deed);
     }
@@ -241,9 +248,7 @@ struct Controller::Machine {
         stale_sessions.clear();
     }
 
-    void on(Instant now, const Transport& event) {
-        feed_speaker(now, event);
-    }
+    void on(Instant now, const Transport& event) { feed_speaker(now, event); }
 
     void on(Instant now, const IcmpReply& reply) {
         if (reply.arrival)

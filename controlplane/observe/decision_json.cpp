@@ -342,6 +342,11 @@ Described describe(const decision::Deed& deed, const Names& names) {
                 return with(about("watch", d.uplink, d.block), {{"watch", text(d.watch)}});
             },
             [](const decision::SetCarried& d) { return about("carried", d.uplink, d.block); },
+            [](const decision::ProveTunnel& d) {
+                Described result = about("prove-tunnel", d.uplink);
+                result.family = d.family;
+                return result;
+            },
             [](const decision::CeaseSession& d) { return about("cease", d.uplink); },
             [&](const decision::RetireTarget& d) {
                 return with(about("target"),
