@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// Caps: a prober that could be used for an attack is a defect.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tests/unit/probe/bench.h"
+
+using namespace bench;
+
+namespace {
+
+constexpr std::array every_profile{Profile::careful, Profile::quick, Profile::fast};
+
+void watch_all(Bench& box, unsigned sets, Level level) {
+    for (unsigned set = 0; set < sets; ++set)
+        box.watch(0, set, level);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "no destination ever gets more than the idle rate in any second, whatever is configured") {
+    for (const auto profile : every_profile)
+        for (const unsigned sets : {1U, 2U, 5U, 20U}) {
+            CAPTURE(static_cast<int>(profile));
+            CAPTURE(sets);
+            Bench box(options(profile, sets));
+            watch_all(box, sets, Level::watched);
+            for (unsigned set = 0; set < sets; ++set)
+                box.tell(Carried{PrefixSetId(static_cast<std::uint16_t>(set)), Family::ipv4,
+                                 UplinkId(0)});
+            box.answer = [](const Send& send) {
+                return send.head[16] % 3 == 0 ? std::nullopt : std::optional<Duration>(20ms);
+            };
+            box.run(60s);
+            for (const auto& [destination, most] : box.fullest_second(Instant{}))
+                CHECK(most <= schedule(profile).idle_rate);
+            // Thinned evenly: B of no set is starved.
+            std::map<std::uint16_t, unsigned> of_set;
+            for (const auto& each : box.outcomes(Class::beacon))
+                ++of_set[each.outcome.set->value];
+            CHECK(of_set.size() == sets);
+            const auto [least, most] = std::ranges::minmax_element(
+                of_set, {}, [](const auto& entry) { return entry.second; });
+            CHECK(most->second <= least->second * 4 / 3 + 12);
+        }
+}
+
+TEST_CASE("the suspicion rate is kept, and ends after its time") {
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        const auto limits = schedule(profile);
+        Bench box(options(profile));
+        watch_all(box, 2, Level::watched);
+        box.run(20s);
+        const auto start = box.now;
+        box.watch(0, 0, Level::suspect);
+        box.run(60s);
+        for (const auto& [destination, most] : box.fullest_second(Instant{}))
+            CHECK(most <= limits.suspect_rate);
+        const auto beacons_in = [&](Duration from, Duration to) {
+            return std::ranges::count_if(box.sent, [&](const Sent& each) {
+                return each.send.probe_class == Class::beacon &&
+                       each.send.source.to_string().starts_with("198.51.0.") &&
+                       each.at >= start + from && each.at < start + to;
+            });
+        };
+        const auto quick = static_cast<double>(beacons_in({}, limits.burst_length));
+        const double expected = 6.0 * static_cast<double>(limits.burst_length.count()) /
+                                static_cast<double>(limits.suspect_interval.count());
+        CHECK(quick >= expected * 0.95);
+        CHECK(quick <= expected * 1.05 + 6);
+        // Then a sixth of the time at most.
+        const auto later = static_cast<double>(beacons_in(limits.burst_length, 60s));
+        const double seconds = 60.0 - static_cast<double>(limits.burst_length.count()) / 1e9;
+        const double idle = 6e9 / static_cast<double>(limits.idle_interval.count());
+        const double suspect = 6e9 / static_cast<double>(limits.suspect_interval.count());
+        CHECK(later <= seconds * (suspect / 6 + idle) * 1.1);
+    }
+}
+
+TEST_CASE("probe-limit is hard") {
+    for (const std::uint32_t limit : {1U, 5U, 20U, 100U}) {
+        CAPTURE(limit);
+        auto given = options(Profile::fast);
+        given.probe_limit = limit;
+        Bench box(given);
+        watch_all(box, 2, Level::watched);
+        box.run(10s);
+        box.watch(0, 0, Level::suspect);
+        box.run(10s);
+        std::size_t fullest = 0;
+        for (std::size_t i = 0, j = 0; i < box.sent.size(); ++i) {
+            while (box.sent[i].at - box.sent[j].at >= 1s)
+                ++j;
+            fullest = std::max(fullest, i - j + 1);
+        }
+        CHECK(fullest <= limit);
+        CHECK(fullest >= limit * 6 / 10);
+        if (limit < 100)
+            CHECK(box.prober.load().stretch > 1);
+    }
+}
+
+TEST_CASE("what fits is not thinned, and hardly anything is withheld") {
+    for (const auto profile : {Profile::careful, Profile::quick}) {
+        Bench box(options(profile));
+        watch_all(box, 2, Level::watched);
+        box.run(60s);
+        CHECK(box.prober.load().stretch == doctest::Approx(1));
+        CHECK(static_cast<double>(box.prober.load().withheld) <
+              0.03 * static_cast<double>(box.sent.size()));
+    }
+}
