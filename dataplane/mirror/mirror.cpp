@@ -189,6 +189,11 @@ void Mirror::Implementation::resync() {
 
 void Mirror::Implementation::read_dump(Instant now) {
     std::span<const std::uint8_t> bytes;
+    // The kernel's answers to wishes for neighbours, which also come while nobody asked for a dump:
+    // unread they would keep the descriptor readable.
+    for (int count = 0; count < datagrams_per_call && !running; ++count)
+        if (requests.receive(bytes) == Arrival::nothing)
+            return;
     for (int count = 0; count < datagrams_per_call && running; ++count) {
         const Arrival arrival = requests.receive(bytes);
         if (arrival == Arrival::nothing)

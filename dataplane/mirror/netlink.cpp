@@ -184,14 +184,15 @@ std::vector<std::uint8_t> dump_request(const Dump& dump, std::uint32_t sequence)
 
 std::vector<std::uint8_t> neighbour_request(const NeighbourKey& key, NeighbourWish wish,
                                             std::uint32_t sequence) {
-    Request request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sequence);
+    const std::uint16_t existing = wish == NeighbourWish::discover ? NLM_F_EXCL : NLM_F_REPLACE;
+    Request request(RTM_NEWNEIGH, static_cast<std::uint16_t>(NLM_F_CREATE | existing), sequence);
     auto& header = request.header<ndmsg>();
     header.ndm_family = static_cast<std::uint8_t>(address_family(key.address.family()));
     header.ndm_ifindex = static_cast<int>(key.interface.value);
     header.ndm_state = NUD_NONE;
     header.ndm_flags = wish == NeighbourWish::use ? NTF_USE : 0;
     request.put(NDA_DST, key.address.bytes());
-    if (wish == NeighbourWish::manage)
+    if (wish != NeighbourWish::use)
         request.put(NDA_FLAGS_EXT, NTF_EXT_MANAGED);
     return request.bytes();
 }

@@ -53,9 +53,13 @@ class NetlinkSocket {
 [[nodiscard]] std::vector<std::uint8_t> dump_request(const Dump& dump, std::uint32_t sequence);
 
 // What we ask of the kernel for a neighbour.
+// Both flags take NUD_PERMANENT from an entry that has it, so nothing is asked about such a one,
+// and one that we have not seen is only made, never changed: an administrator may have just made
+// it.
 enum class NeighbourWish : std::uint8_t {
-    manage,  // NTF_EXT_MANAGED: resolve now and keep it resolved
-    use,     // NTF_USE: as if a packet had been sent there; also ends what `manage` began
+    discover,  // NTF_EXT_MANAGED: resolve now and keep it resolved, unless it exists
+    manage,    // the same for one that is there
+    use,       // NTF_USE: as if a packet had been sent there; also ends what `manage` began
 };
 [[nodiscard]] std::vector<std::uint8_t> neighbour_request(const NeighbourKey& key,
                                                           NeighbourWish wish,

@@ -41,7 +41,8 @@ NeighbourUpkeep::Wishes NeighbourUpkeep::wishes(
             const bool is_urgent =
                 use.is_tunnel_end && neighbour != nullptr && (neighbour->state & NUD_FAILED) != 0;
             if ((!is_kept || is_urgent) && may_ask(now, key)) {
-                result.emplace_back(key, NeighbourWish::manage);
+                result.emplace_back(
+                    key, neighbour == nullptr ? NeighbourWish::discover : NeighbourWish::manage);
                 managed_[key] = true;
             }
         } else if (neighbour != nullptr && (neighbour->state & NUD_STALE) != 0 &&

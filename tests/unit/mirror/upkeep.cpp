@@ -3,8 +3,10 @@
 #include "dataplane/mirror/upkeep.h"
 
 #include <doctest/doctest.h>
+#include <linux/netlink.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/mirror/leaves.h"
 #include "tests/unit/mirror/house.h"
@@ -61,11 +63,24 @@ TEST_CASE("the next hop of a tunnel's end is asked for again while it is not res
     const auto house = House::furnished();
     house->no_neighbour(xcon, "192.0.2.65");
     NeighbourUpkeep upkeep;
-    CHECK(has(ask(upkeep, *house, 0s), xcon, "192.0.2.65", NeighbourWish::manage));
+    CHECK(has(ask(upkeep, *house, 0s), xcon, "192.0.2.65", NeighbourWish::discover));
     house->kernel().apply(
         NeighbourEvent{Change::set, {xcon, *Address::parse("192.0.2.65")}, {0x20, true, {}}});
     CHECK(ask(upkeep, *house, 900ms).empty());
     CHECK(has(ask(upkeep, *house, 1s), xcon, "192.0.2.65", NeighbourWish::manage));
+}
+
+TEST_CASE("a neighbour that we have not seen is made, and left alone if somebody was faster") {
+    const NeighbourKey key{xcon, *Address::parse("192.0.2.65")};
+    const auto flags = [&](NeighbourWish wish) {
+        const auto bytes = neighbour_request(key, wish, 1);
+        nlmsghdr head{};
+        std::memcpy(&head, bytes.data(), sizeof head);
+        return head.nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL | NLM_F_REPLACE);
+    };
+    CHECK(flags(NeighbourWish::discover) == (NLM_F_CREATE | NLM_F_EXCL));
+    CHECK(flags(NeighbourWish::manage) == (NLM_F_CREATE | NLM_F_REPLACE));
+    CHECK(flags(NeighbourWish::use) == (NLM_F_CREATE | NLM_F_REPLACE));
 }
 
 TEST_CASE("nothing is asked on a link that cannot resolve") {
@@ -74,7 +89,8 @@ TEST_CASE("nothing is asked on a link that cannot resolve") {
     silent.has_carrier = false;
     house->link(silent);
     NeighbourUpkeep upkeep;
-    CHECK_FALSE(has(ask(upkeep, *house, 0s), xcon, "192.0.2.65", NeighbourWish::manage));
+    house->no_neighbour(xcon, "192.0.2.65");
+    CHECK_FALSE(has(ask(upkeep, *house, 0s), xcon, "192.0.2.65", NeighbourWish::discover));
 }
 
 TEST_CASE("a stale host is reported as used if it was") {
