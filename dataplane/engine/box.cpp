@@ -155,7 +155,8 @@ std::expected<void, Error> Box::Parts::start_eal() {
     EalRequest request{.file_prefix = run.eal_file_prefix(),
                        .processors = usable_processors(),
                        .worker_cores = config.dataplane.cores,
-                       .memory_megabytes = buffer_plan.memory_megabytes(),
+                       .huge_megabytes = buffer_plan.huge_megabytes(),
+                       .ordinary_megabytes = buffer_plan.ordinary_megabytes(),
                        .free_hugepage_megabytes = free_hugepage_megabytes()};
     for (const DeviceName& name : device_names)
         if (name.is_pci())
@@ -167,8 +168,8 @@ std::expected<void, Error> Box::Parts::start_eal() {
     if (!plan.has_hugepages)
         say("{} MB of hugepages are wanted and {} MB are free: going on without, somewhat slower "
             "(sysctl vm.nr_hugepages={} before the start)",
-            request.memory_megabytes, request.free_hugepage_megabytes,
-            request.memory_megabytes / 2 + 1);
+            request.huge_megabytes, request.free_hugepage_megabytes,
+            request.huge_megabytes / 2 + 1);
     auto started = Eal::start(plan, run.path());
     if (!started)
         return std::unexpected(started.error());

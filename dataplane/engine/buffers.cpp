@@ -23,6 +23,22 @@ constexpr std::size_t frame_overhead = RTE_ETHER_HDR_LEN + 4;
 // A capture that is played in a loop lies in buffers as a whole.
 constexpr unsigned capture_buffers = 32768;
 
+constexpr std::size_t page_size = 4096;
+constexpr std::size_t rings_and_drivers = 32;  // megabytes
+
+constexpr std::size_t round_up(std::size_t size, std::size_t step) {
+    return (size + step - 1) / step * step;
+}
+
+// A buffer with what DPDK puts before and behind it.
+std::size_t element_size(const BufferPlan& plan) {
+    return plan.size + sizeof(rte_mbuf) + 2 * cache_line;
+}
+
+std::size_t megabytes(std::size_t pool) {
+    return round_up(pool, 1024 * 1024) / (1024 * 1024) + rings_and_drivers;
+}
+
 }  // namespace
 
 std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
@@ -37,7 +53,7 @@ std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
         if (port.device.driver() == Driver::pcap && port.device.argument("infinite_rx"))
             count += capture_buffers;
     }
-    size = (size + cache_line - 1) / cache_line * cache_line + RTE_PKTMBUF_HEADROOM;
+    size = round_up(size, cache_line) + RTE_PKTMBUF_HEADROOM;
     if (size > UINT16_MAX)
         return std::unexpected(setup_error(
             fmt::format("a port wants buffers of {} bytes, at most {} are possible: lower its mtu "
@@ -47,11 +63,12 @@ std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
                       .size = static_cast<std::uint16_t>(size)};
 }
 
-std::size_t BufferPlan::memory_megabytes() const {
-    constexpr std::size_t megabyte = 1024 * 1024;
-    constexpr std::size_t rings_and_drivers = 32;
-    const std::size_t buffer = size + sizeof(rte_mbuf) + 2 * cache_line;
-    return (count * buffer + megabyte - 1) / megabyte + rings_and_drivers;
+std::size_t BufferPlan::huge_megabytes() const {
+    return megabytes(count * element_size(*this));
+}
+
+std::size_t BufferPlan::ordinary_megabytes() const {
+    return megabytes(count * round_up(element_size(*this), page_size));
 }
 
 void FreeBuffers::operator()(rte_mempool* pool) const {
@@ -65,7 +82,7 @@ std::expected<Buffers, Error> make_buffers(const BufferPlan& plan) {
         return std::unexpected(Error{fmt::format(
             "no memory for {} packet buffers of {} bytes ({}): free some, or reserve hugepages "
             "(sysctl vm.nr_hugepages={})",
-            plan.count, plan.size, rte_strerror(rte_errno), plan.memory_megabytes() / 2 + 1)});
+            plan.count, plan.size, rte_strerror(rte_errno), plan.huge_megabytes() / 2 + 1)});
     return buffers;
 }
 

@@ -31,8 +31,10 @@ struct BufferPlan {
     unsigned count = 0;
     std::uint16_t size = 0;  // of a buffer's data, headroom included
 
-    // For the EAL's -m: the pool, and what rings and drivers take.
-    [[nodiscard]] std::size_t memory_megabytes() const;
+    // For the EAL's -m: the pool, and what rings and drivers take. In ordinary pages no buffer
+    // crosses a page's end, so that many share one badly.
+    [[nodiscard]] std::size_t huge_megabytes() const;
+    [[nodiscard]] std::size_t ordinary_megabytes() const;
 };
 
 [[nodiscard]] std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request);

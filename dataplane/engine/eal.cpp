@@ -62,7 +62,7 @@ std::expected<EalPlan, Error> plan_eal(const EalRequest& request) {
         plan.worker_cores = {request.processors.back()};
     if (auto checked = check_cores(plan.worker_cores, request.processors); !checked)
         return std::unexpected(checked.error());
-    plan.has_hugepages = request.free_hugepage_megabytes >= request.memory_megabytes;
+    plan.has_hugepages = request.free_hugepage_megabytes >= request.huge_megabytes;
     // Either way nothing is shared through files, so that two boxes never meet and a crash leaves
     // no hugepage behind; --no-huge and --in-memory exclude each other.
     plan.arguments = {"detour-dataplane",
@@ -71,7 +71,8 @@ std::expected<EalPlan, Error> plan_eal(const EalRequest& request) {
                       "--main-lcore=0",
                       "--log-level=error",
                       "-m",
-                      fmt::format("{}", request.memory_megabytes)};
+                      fmt::format("{}", plan.has_hugepages ? request.huge_megabytes
+                                                           : request.ordinary_megabytes)};
     if (plan.has_hugepages)
         plan.arguments.emplace_back("--in-memory");
     else

@@ -21,7 +21,8 @@ struct EalRequest {
     std::vector<unsigned> processors;    // that this process may run on
     std::vector<unsigned> worker_cores;  // as configured; empty: one worker on the last processor
     std::vector<std::string> pci_devices{};
-    std::size_t memory_megabytes = 0;
+    std::size_t huge_megabytes = 0;      // wanted, where there are hugepages
+    std::size_t ordinary_megabytes = 0;  // wanted, where there are none
     std::size_t free_hugepage_megabytes = 0;
 };
 

@@ -52,7 +52,10 @@ TEST_CASE("a usual box asks for little memory") {
     const DeviceName packet = device("net_af_packet0,iface=eth1");
     const std::array ports{BufferRequest::Port{packet, 1500}, BufferRequest::Port{packet, 1500},
                            BufferRequest::Port{packet, 1500}};
-    CHECK(plan_buffers({.ports = ports, .worker_count = 1})->memory_megabytes() < 80);
+    const auto plan = plan_buffers({.ports = ports, .worker_count = 1});
+    CHECK(plan->huge_megabytes() < 64);
+    CHECK(plan->ordinary_megabytes() < 80);
+    CHECK(plan->ordinary_megabytes() > plan->huge_megabytes());
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ EalRequest usual() {
     return {.file_prefix = "detour-0a1b2c3d",
             .processors = {0, 1, 2, 3},
             .worker_cores = {},
-            .memory_megabytes = 64,
+            .huge_megabytes = 64,
+            .ordinary_megabytes = 100,
             .free_hugepage_megabytes = 1024};
 }
 
@@ -28,6 +29,7 @@ TEST_CASE("without cores in the configuration one worker runs on the last proces
     CHECK(has(*plan, "--lcores=0@(0,1,2),1@3"));
     CHECK(has(*plan, "--file-prefix=detour-0a1b2c3d"));
     CHECK(has(*plan, "--in-memory"));
+    CHECK(has(*plan, "64"));
     CHECK(has(*plan, "--no-pci"));
 }
 
@@ -64,6 +66,7 @@ TEST_CASE("without enough hugepages ordinary memory is taken, and nothing is sha
     CHECK_FALSE(plan->has_hugepages);
     CHECK(has(*plan, "--no-huge"));
     CHECK(has(*plan, "--no-shconf"));
+    CHECK(has(*plan, "100"));
     CHECK_FALSE(has(*plan, "--in-memory"));
 }
 
