@@ -23,6 +23,7 @@
 #include "dataplane/engine/port/port.h"
 #include "dataplane/engine/telemetry/desk.h"
 #include "dataplane/engine/telemetry/report.h"
+#include "dataplane/engine/tunnels.h"
 #include "dataplane/engine/twin.h"
 #include "dataplane/engine/undo.h"
 #include "dataplane/engine/worker/fabric.h"
@@ -33,7 +34,9 @@
 namespace detour::engine {
 namespace {
 
+// Drivers are asked for their links; the kernel tells of its own, and is asked in case it did not.
 constexpr Duration link_poll_interval = std::chrono::milliseconds(100);
+constexpr Duration link_check_interval = std::chrono::seconds(1);
 constexpr Duration reclaim_interval = std::chrono::milliseconds(10);
 
 Instant now() {
@@ -97,6 +100,8 @@ struct Box::Parts {
     std::unique_ptr<mirror::Mirror> kernel;
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
     Desk desk;
+    bool asks_drivers = false;  // some port is no interface of the kernel
+    Instant next_link_poll{};
     bool is_forwarding = false;
     bool is_reclaiming = false;  // states wait for a worker to let go of them
     bool must_stop = false;
@@ -105,9 +110,7 @@ struct Box::Parts {
 std::expected<void, Error> Box::Parts::open() {
     signals = catch_signals();
     keeper = Keeper::from_environment();
-    for (const model::Uplink& uplink : config.uplinks)
-        if (uplink.kind == model::UplinkKind::gre)
-            tunnels.push_back(&uplink);
+    tunnels = gre_uplinks(config);
     auto taken = take_lock(run.lock_file("detour-dataplane"));
     if (!taken)
         return std::unexpected(taken.error());
@@ -127,6 +130,7 @@ std::expected<void, Error> Box::Parts::read_devices() {
         if (!name)
             return std::unexpected(
                 setup_error(fmt::format("port {}: {}", port.name, name.error().message)));
+        asks_drivers |= !name->interface();
         device_names.push_back(std::move(*name));
     }
     std::vector<HostPort> host_ports;
@@ -322,6 +326,7 @@ void Box::Parts::follow_links() {
         say("port {}: link {}", ports[i].name(), is_up ? "up" : "down");
         port_twins[i].set_carrier(is_up ? Carrier::on : Carrier::off);
     }
+    next_link_poll = now() + (asks_drivers ? link_poll_interval : link_check_interval);
 }
 
 std::expected<void, Error> Box::Parts::run_until_stopped() {
@@ -339,16 +344,12 @@ std::expected<void, Error> Box::Parts::run_until_stopped() {
 }
 
 Duration Box::Parts::patience(Instant time) const {
-    Duration longest = std::chrono::seconds(1);
-    const bool asks_drivers =
-        std::ranges::any_of(device_names, [](const DeviceName& name) { return !name.interface(); });
-    if (asks_drivers)
-        longest = link_poll_interval;
+    Instant until = is_forwarding ? next_link_poll : time + link_check_interval;
     if (is_reclaiming)
-        longest = reclaim_interval;
+        until = std::min(until, time + reclaim_interval);
     if (const auto deadline = kernel->next_deadline())
-        longest = std::clamp(Duration(*deadline - time), Duration(0), longest);
-    return longest;
+        until = std::min(until, *deadline);
+    return std::max(Duration(until - time), Duration(0));
 }
 
 void Box::Parts::turn() {
@@ -370,7 +371,7 @@ void Box::Parts::turn() {
         kernel->on_time(now());
     if (events[1].revents != 0)
         links->clear();
-    if (is_forwarding)
+    if (is_forwarding && (events[1].revents != 0 || now() >= next_link_poll))
         follow_links();
     if (events[2].revents != 0)
         desk.serve([this](const Question& question) {

@@ -114,7 +114,10 @@ std::expected<void, Error> Port::configure(unsigned worker_count, rte_mempool* b
     const auto workers = static_cast<std::uint16_t>(worker_count);
     receive_queues_ = std::min(workers, device.max_rx_queues);
     transmit_queues_ = std::min(workers, device.max_tx_queues);
-    const rte_eth_conf settings = configuration(device, mtu_, receive_queues_);
+    // Behind af_packet and af_xdp the kernel's interface has the MTU; af_packet would refuse any
+    // but the usual one here, whatever its frames hold.
+    const std::uint16_t device_mtu = device_name_.interface() ? std::uint16_t{0} : mtu_;
+    const rte_eth_conf settings = configuration(device, device_mtu, receive_queues_);
     const std::set<int> before = packet_sockets();
     if (const int error =
             rte_eth_dev_configure(device_, receive_queues_, transmit_queues_, &settings);

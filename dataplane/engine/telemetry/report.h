@@ -12,6 +12,7 @@
 #include "dataplane/engine/port/port.h"
 #include "dataplane/engine/telemetry/answer.h"
 #include "dataplane/engine/telemetry/desk.h"
+#include "dataplane/engine/tunnels.h"
 #include "dataplane/engine/worker/fabric.h"
 #include "dataplane/fib/publisher.h"
 #include "dataplane/mirror/mirror.h"
@@ -31,6 +32,9 @@ inline constexpr std::array commands{
     Command{"/detour/workers", "Workers with their load. Parameter: first entry"},
     Command{"/detour/sets",
             "Packets in and out by uplink, prefix set and family. Parameter: first entry"},
+    Command{
+        "/detour/trace",
+        "What happens to a packet. Parameters: port or tunnel it comes in by, source, destination"},
 };
 
 // What there is to report on; all of it outlives the report.
@@ -38,7 +42,12 @@ class Report {
  public:
     Report(const model::Config& config, std::span<const Port> ports, const Fabric& fabric,
            const mirror::Mirror& mirror, const fib::Publisher& publisher)
-        : config_(config), ports_(ports), fabric_(fabric), mirror_(mirror), publisher_(publisher) {}
+        : config_(config),
+          tunnels_(gre_uplinks(config)),
+          ports_(ports),
+          fabric_(fabric),
+          mirror_(mirror),
+          publisher_(publisher) {}
 
     [[nodiscard]] Answer::Object answer(const Question& question) const;
 
@@ -50,6 +59,9 @@ class Report {
     [[nodiscard]] Answer::Object tables() const;
     [[nodiscard]] Answer::List workers() const;
     [[nodiscard]] Answer::List sets() const;
+    [[nodiscard]] Answer::Object trace(const std::string& parameters) const;
+    [[nodiscard]] const fib::Ingress* ingress(std::string_view name) const;
+    [[nodiscard]] Answer::Object next_hop(const fib::Adjacency& adjacency) const;
 
     // The same counter of all workers.
     template <class Choose>
@@ -63,6 +75,7 @@ class Report {
     void add_traffic(Answer::Object& object, Choose choose) const;
 
     const model::Config& config_;
+    std::vector<const model::Uplink*> tunnels_;  // by TunnelIndex
     std::span<const Port> ports_;
     const Fabric& fabric_;
     const mirror::Mirror& mirror_;

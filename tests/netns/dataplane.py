@@ -1,0 +1,554 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The detour authors
+"""detour-dataplane on real packets: forwarding, GRE with a Linux kernel, punts, twins and their keeper,
+what it changes on the host and puts back.
+
+    customer 198.51.100.10, 2001:db8:77::10
+       |  10.1.0.2 .... 2001:db8:10::2
+      lan0
+     [ box ] --- wan0 --- provider 192.0.2.1, 2001:db8:1::1, and 203.0.113.10, 2001:db8:3::10 behind it
+      xcon0
+       |  192.0.2.65
+    partner ------------- tunnel "partner", key 7, 10.255.0.0/31, 2001:db8:ff::/127
+
+The kernel's state is written by plain `ip` in detourd's form (tools/lab/box.py). Set "mail" leaves by
+the provider, set "web" by the partner.
+"""
+
+import array
+import glob
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+ROOT = os.environ.get("DETOUR_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from lab import build, cases  # noqa: E402  (the path comes first)
+from lab.box import Box  # noqa: E402
+from lab.process import Failed, run, wait_until  # noqa: E402
+from lab.topology import Lab  # noqa: E402
+from lab.traffic import Stream, Transfer  # noqa: E402
+
+EX_CONFIG = 78
+
+
+class Keeper:
+    """systemd's side of sd_notify with FDSTORE, in a few lines: what `detour run` does, done apart."""
+
+    def __init__(self, path: str):
+        self.path, self.kept, self.states = path, {}, []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.thread = threading.Thread(target=self.listen, daemon=True)
+        self.thread.start()
+
+    def listen(self):
+        while True:
+            try:
+                text, ancillary, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(4 * 8))
+            except OSError:
+                return
+            fields = dict(line.split("=", 1) for line in text.decode().splitlines() if "=" in line)
+            self.states.append(fields)
+            for _, _, data in ancillary:
+                descriptors = array.array("i")
+                descriptors.frombytes(data)
+                self.kept[fields["FDNAME"]] = descriptors[0]
+            if "FDSTOREREMOVE" in fields and fields.get("FDNAME") in self.kept:
+                os.close(self.kept.pop(fields["FDNAME"]))
+
+    def drop_all(self):
+        while self.kept:
+            os.close(self.kept.popitem()[1])
+
+    def is_ready(self, since: int) -> bool:
+        return any("READY" in fields for fields in self.states[since:])
+
+
+class DataPlane(Box):
+    """The box with detour-dataplane alone: as systemd would run it (with a keeper) or by hand."""
+
+    def __init__(self, lab, node, **how):
+        cores = how.pop("cores", None)
+        super().__init__(lab, node, **how)
+        self.cores = cores
+
+    def configuration(self) -> str:
+        config = json.loads(super().configuration())
+        if self.cores is not None:
+            config["dataplane"]["cores"] = self.cores
+        return json.dumps(config, indent=2) + "\n"
+
+    def command(self) -> list:
+        path = self.lab.write(f"{self.node.name}.yaml", self.configuration())
+        return [build.product("detour-dataplane"), "--config", path, "--run-dir", self.run_dir,
+                "--state-dir", self.state_dir]
+
+    def start(self, keeper: Keeper | None = None):
+        os.makedirs(self.state_dir, exist_ok=True)
+        environment, command = {}, self.command()
+        if keeper is None:
+            self.process = self.node.start("dataplane", command)
+            return self.wait_ready()
+        environment["NOTIFY_SOCKET"] = keeper.path
+        kept = list(keeper.kept.items())
+        if kept:
+            environment.update(LISTEN_FDS=str(len(kept)), LISTEN_FDNAMES=":".join(name for name, _ in kept))
+            # The shell moves the descriptors to 3, 4, ... and names itself as their owner.
+            moves = " ".join(f"{3 + i}<&{fd}" for i, (_, fd) in enumerate(kept))
+            command = ["bash", "-c", f'exec {moves}; LISTEN_PID=$$ exec "$@"', "bash", *command]
+            for _, fd in kept:
+                os.set_inheritable(fd, True)
+        since = len(keeper.states)
+        self.process = start_with(self.node, "dataplane", command, environment, [fd for _, fd in kept])
+        wait_until(lambda: keeper.is_ready(since) or not self.process.is_running, 20, "READY=1")
+        return self.wait_ready()
+
+    def wait_ready(self):
+        def is_ready():
+            if not self.process.is_running:
+                raise Failed(f"detour-dataplane ended with {self.process.popen.returncode}:\n{self.process.tail()}")
+            return self.telemetry("/detour/version") is not None
+        wait_until(is_ready, 20, "the telemetry socket")
+
+    def items(self, command: str) -> list:
+        """All entries of a list, page by page."""
+        found, following = [], 0
+        while following is not None:
+            answer = self.telemetry(f"{command},{following}")
+            found += answer["items"].values() if isinstance(answer["items"], dict) else answer["items"]
+            following = answer.get("next")
+        return found
+
+    def drops(self) -> dict:
+        return {item["reason"]: item["packets"] for item in self.items("/detour/drops")}
+
+    def punts(self) -> dict:
+        return {item["reason"]: item["packets"] for item in self.items("/detour/punts")}
+
+
+def start_with(node, name: str, command: list, environment: dict, descriptors: list):
+    """node.start() for a program that inherits descriptors."""
+    from lab.process import Process
+
+    class Inheriting(Process):
+        def __init__(self, command, log):
+            self.command, self.log, self.result_file = command, log, log
+            with open(log, "ab") as output:
+                self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                              pass_fds=descriptors, env={**os.environ, **environment},
+                                              start_new_session=True)
+    started = Inheriting([*node.prefix(), *command], node.lab.path(f"{node.name}-{name}.log"))
+    node.lab.processes.append(started)
+    return started
+
+
+class Scene:
+    """The picture above, without the partner's machine unless wanted."""
+
+    def __init__(self, lab, *, has_partner: bool = False, mtu: int = 1500, **how):
+        self.lab = lab
+        self.node, self.customer, self.provider = (lab.namespace(name) for name in ("box", "customer", "provider"))
+        self.partner = lab.linux_with_gre("partner") if has_partner else lab.namespace("partner")
+        lab.link(self.customer, "lan", self.node, "phy-lan", mtu=mtu)
+        lab.link(self.provider, "wan", self.node, "phy-wan", mtu=mtu)
+        lab.link(self.partner, "xcon", self.node, "phy-xcon", mtu=mtu)
+        self.partner.boot()
+        self.box = DataPlane(lab, self.node, **how)
+        box = self.box
+        box.port("lan0", "phy-lan", "10.1.0.1/24", "2001:db8:10::1/64", mtu=mtu)
+        wan = box.port("wan0", "phy-wan", "192.0.2.2/30", "2001:db8:1::2/64", mtu=mtu)
+        xcon = box.port("xcon0", "phy-xcon", "192.0.2.66/30", mtu=mtu)
+        box.direct_uplink("provider", wan, "192.0.2.1", "2001:db8:1::1")
+        box.gre_uplink("partner", xcon, local="192.0.2.66", remote="192.0.2.65", key=7,
+                       inner=("10.255.0.1/31", "2001:db8:ff::1/127"))
+        hops = ("10.1.0.2", "2001:db8:10::2")
+        box.prefix_set("mail", ("198.51.100.0/25", "2001:db8:77::/49"), uplink="provider", next_hops=hops,
+                       beacons=("198.51.100.2", "2001:db8:77::2"))
+        box.prefix_set("web", ("198.51.100.128/25", "2001:db8:77:8000::/49"), uplink="partner", next_hops=hops,
+                       beacons=("198.51.100.130", "2001:db8:77:8000::2"))
+        self.neighbours()
+
+    def neighbours(self):
+        self.customer.setup(
+            "addr add 10.1.0.2/24 dev lan", "addr add 2001:db8:10::2/64 dev lan nodad", "link set lan up",
+            "addr add 198.51.100.10/32 dev lo", "addr add 2001:db8:77::10/128 dev lo",
+            "addr add 198.51.100.140/32 dev lo", "addr add 2001:db8:77:8000::10/128 dev lo",
+            "route add default via 10.1.0.1", "-6 route add default via 2001:db8:10::1")
+        self.provider.setup(
+            "addr add 192.0.2.1/30 dev wan", "addr add 2001:db8:1::1/64 dev wan nodad", "link set wan up",
+            "addr add 203.0.113.10/32 dev lo", "addr add 2001:db8:3::10/128 dev lo",
+            "route add 198.51.100.0/24 via 192.0.2.2", "-6 route add 2001:db8:77::/48 via 2001:db8:1::2")
+        self.partner.setup("addr add 192.0.2.65/30 dev xcon", "link set xcon up")
+
+    def partner_tunnel(self):
+        """The partner's end, its kernel's own GRE."""
+        self.partner.setup(
+            "link add gre-box type gre local 192.0.2.65 remote 192.0.2.66 key 7 ttl 64 dev xcon",
+            "addr add 10.255.0.0/31 dev gre-box", "-6 addr add 2001:db8:ff::/127 dev gre-box nodad",
+            "link set gre-box up",
+            "addr add 203.0.113.130/32 dev lo", "-6 addr add 2001:db8:3:8000::10/128 dev lo",
+            "route add 198.51.100.128/25 dev gre-box", "-6 route add 2001:db8:77:8000::/49 dev gre-box")
+
+    def start(self, keeper: Keeper | None = None):
+        self.box.start(keeper)
+        self.box.write_kernel_state()
+        # The kernel learns of a carrier up to a second late (linkwatch), and flushes or refuses
+        # nexthops until then.
+        self.customer.wait_for_ping("203.0.113.10", 10, source="198.51.100.10")
+        self.customer.wait_for_ping("2001:db8:3::10", 10, source="2001:db8:77::10")
+
+
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
+        fields = stream.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def offloads(node, device: str) -> dict:
+    said = run([*node.prefix(), "ethtool", "-k", device])
+    return {name: state for name, state in re.findall(r"^(\S+): (on|off)(?! \[fixed\])", said, re.MULTILINE)}
+
+
+class Forwarding(unittest.TestCase):
+    maxDiff = None
+
+    def test_both_families_cross_the_box_and_each_packet_once(self):
+        with Lab("forward") as lab:
+            scene = Scene(lab)
+            scene.start()
+            for source, target in (("198.51.100.10", "203.0.113.10"), ("2001:db8:77::10", "2001:db8:3::10")):
+                said = scene.customer.sh(f"ping -c 20 -i 0.01 -I {source} {target}")
+                self.assertIn(" 20 received", said)
+                # A copy that the kernel forwarded beside the fast path would show as a duplicate.
+                self.assertNotIn("duplicates", said)
+                self.assertNotIn("DUP", said)
+            stream = Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=10000)
+            back = Stream(lab, "v6", scene.provider, "2001:db8:3::10", scene.customer, "2001:db8:77::10", rate=10000)
+            time.sleep(2)
+            for result in (stream.stop(), back.stop()):
+                self.assertEqual((result.lost, result.duplicates), (0, 0), str(result))
+            sets = {(item["uplink"], item["set"], item["family"]): item for item in scene.box.items("/detour/sets")}
+            self.assertGreaterEqual(sets["provider", "mail", "ipv4"]["out_packets"], 10000)
+            self.assertGreaterEqual(sets["provider", "mail", "ipv6"]["in_packets"], 10000)
+            self.assertEqual(sets["partner", "mail", "ipv4"]["out_packets"], 0)
+            ports = {item["name"]: item for item in scene.box.items("/detour/ports")}
+            self.assertGreaterEqual(ports["lan0"]["in_packets"], 10000)
+            self.assertEqual(scene.box.process.stop(), 0, scene.box.process.tail())
+
+    def test_tcp_to_the_box_itself_works_through_the_twin(self):
+        with Lab("punt") as lab:
+            scene = Scene(lab)
+            scene.start()
+            result = Transfer(lab, "up", scene.customer, "10.1.0.2", scene.node, "10.1.0.1", size=3_000_000).finish()
+            self.assertTrue(result.survived, str(result))
+            result = Transfer(lab, "down", scene.node, "2001:db8:10::1", scene.customer, "2001:db8:10::2",
+                              size=3_000_000).finish()
+            self.assertTrue(result.survived, str(result))
+            self.assertEqual(scene.customer.ping("198.51.100.2", count=3), 3)
+            self.assertEqual(scene.provider.ping("2001:db8:77::2", count=3), 3)
+
+    def test_the_kernel_answers_for_ttl_size_and_missing_routes(self):
+        with Lab("errors") as lab:
+            scene = Scene(lab)
+            scene.start()
+            said = scene.customer.sh("ping -c 1 -t 1 -I 198.51.100.10 203.0.113.10", check=False)
+            self.assertIn("Time to live exceeded", said)
+            said = scene.customer.sh("ping -c 1 -t 1 -I 2001:db8:77::10 2001:db8:3::10", check=False)
+            self.assertIn("Time exceeded", said)
+            # 1472 fit the tunnel's MTU of 1472: 1444 and ICMP and IP headers; one more does not.
+            said = scene.customer.sh("ping -c 1 -M do -s 1445 -I 198.51.100.140 203.0.113.130", check=False)
+            self.assertRegex(said, "[Ff]rag needed.*1472|mtu ?= ?1472")
+            said = scene.customer.sh("ping -c 1 -M do -s 1425 -I 2001:db8:77:8000::10 2001:db8:3:8000::10", check=False)
+            self.assertRegex(said, "Packet too big.*1472|mtu ?= ?1472")
+            # BCP 38: a source that nobody declared.
+            said = scene.customer.sh("ping -c 1 -W 1 -I 10.1.0.2 203.0.113.10", check=False)
+            self.assertIn("0 received", said)
+            punts = scene.box.punts()
+            self.assertGreaterEqual(punts["ttl-exceeded"], 2)
+            self.assertGreaterEqual(punts["too-big"], 2)
+            self.assertGreaterEqual(punts["prohibit"], 1)
+
+    def test_jumbo_packets_cross_and_frames_beyond_the_ring_are_dropped_by_name(self):
+        with Lab("jumbo") as lab:
+            scene = Scene(lab, mtu=9000)
+            scene.start()
+            said = scene.customer.sh("ping -c 3 -i 0.1 -M do -s 8972 -I 198.51.100.10 203.0.113.10")
+            self.assertIn(" 3 received", said)
+        with Lab("cut") as lab:
+            scene = Scene(lab)
+            scene.start()
+            scene.node.ip("link set phy-lan mtu 9000")
+            scene.customer.ip("link set lan mtu 9000")
+            scene.customer.sh("ping -c 3 -i 0.1 -W 1 -M do -s 4000 -I 198.51.100.10 203.0.113.10", check=False)
+            self.assertEqual(scene.box.drops()["bad-total-length"], 3)
+
+    def test_two_workers_share_ports_that_have_one_queue(self):
+        processors = sorted(os.sched_getaffinity(0))
+        if len(processors) < 2:
+            self.skipTest("one processor")
+        with Lab("workers") as lab:
+            scene = Scene(lab, cores=processors[:2])
+            scene.start()
+            stream = Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=5000)
+            back = Stream(lab, "back", scene.provider, "203.0.113.10", scene.customer, "198.51.100.10", rate=5000)
+            time.sleep(2)
+            for result in (stream.stop(), back.stop()):
+                self.assertEqual((result.lost, result.duplicates, result.reordered), (0, 0, 0), str(result))
+            workers = scene.box.items("/detour/workers")
+            self.assertEqual(len(workers), 2)
+            self.assertTrue(all(worker["packets"] > 5000 for worker in workers), workers)
+
+
+class Tunnel(unittest.TestCase):
+    def test_gre_with_a_linux_kernel_carries_ping_udp_and_tcp_of_both_families_both_ways(self):
+        with Lab("tunnel") as lab:
+            scene = Scene(lab, has_partner=True)
+            scene.partner_tunnel()
+            scene.start()
+            scene.customer.wait_for_ping("203.0.113.130", 10, source="198.51.100.140")
+            scene.customer.wait_for_ping("2001:db8:3:8000::10", 10, source="2001:db8:77:8000::10")
+            # The inner addresses are the kernel's, through the TUN.
+            scene.partner.wait_for_ping("10.255.0.1", 5)
+            scene.partner.wait_for_ping("2001:db8:ff::1", 5)
+            self.assertEqual(scene.node.ping("10.255.0.0"), 3)
+            self.assertEqual(scene.partner.ping("198.51.100.140", source="203.0.113.130"), 3)
+            self.assertEqual(scene.partner.ping("2001:db8:77:8000::10", source="2001:db8:3:8000::10"), 3)
+            # Full-size packets without fragments.
+            said = scene.customer.sh("ping -c 3 -i 0.1 -M do -s 1444 -I 198.51.100.140 203.0.113.130")
+            self.assertIn(" 3 received", said)
+            tunnel = scene.box.items("/detour/tunnels")[0]
+            self.assertGreater(tunnel["in_packets"], 10)
+            self.assertGreater(tunnel["out_packets"], 10)
+            self.assertEqual(tunnel["next_hop"], "resolved")
+            counted = {(item["set"], item["family"]): item for item in scene.box.items("/detour/sets")
+                       if item["uplink"] == "partner"}
+            for family in ("ipv4", "ipv6"):
+                self.assertGreater(counted["web", family]["in_packets"], 3)
+                self.assertGreater(counted["web", family]["out_packets"], 3)
+                self.assertEqual(counted["mail", family]["out_packets"], 0)
+            self.assertEqual(scene.box.process.stop(), 0, scene.box.process.tail())
+
+
+class Twins(unittest.TestCase):
+    maxDiff = None
+
+    def test_a_killed_data_plane_with_a_keeper_changes_nothing_in_the_kernel(self):
+        with Lab("keeper") as lab:
+            scene = Scene(lab)
+            keeper = Keeper(lab.path("notify.sock"))
+            scene.start(keeper)
+            self.assertEqual(set(keeper.kept), {"lan0", "wan0", "xcon0", "partner"})
+            stream = Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=2000)
+            stream.wait_for_packets()
+            before = scene.box.kernel_state()
+            for _ in range(3):
+                events = scene.node.start("monitor", ["ip", "monitor", "link", "address", "route", "rule", "nexthop"])
+                time.sleep(0.3)
+                scene.box.process.kill()
+                time.sleep(0.3)
+                self.assertEqual(scene.box.kernel_state(), before)
+                scene.box.start(keeper)
+                stream.wait_for_packets()
+                self.assertEqual(scene.box.kernel_state(), before)
+                events.stop()
+                # Opening a queue makes the kernel say RTM_NEWLINK once more, of an unchanged link.
+                told = [line for line in events.said().splitlines()
+                        if not re.match(r"\d+: \S+: <[A-Z_,]*UP,LOWER_UP>|\s+link/", line)]
+                self.assertEqual(told, [], "the kernel told of changes")
+            result = stream.stop()
+            self.assertLess(result.longest_gap_ms, 2000 + 300)
+            # A clean stop leaves the twins to the keeper; they go when it lets go.
+            self.assertEqual(scene.box.process.stop(), 0, scene.box.process.tail())
+            self.assertTrue(scene.box.has_device("lan0"))
+            keeper.drop_all()
+            wait_until(lambda: not any(scene.box.has_device(d) for d in scene.box.devices()), 5, "the twins to go")
+
+    def test_a_clean_stop_leaves_nothing_behind(self):
+        with Lab("stop") as lab:
+            scene = Scene(lab)
+            run([*scene.node.prefix(), "ethtool", "-K", "phy-wan", "tx", "on", "tso", "on"])
+            scene.node.ip("link set phy-wan down")
+            links, features = scene.node.ip("-br link show"), offloads(scene.node, "phy-wan")
+            scene.start()
+            self.assertEqual(offloads(scene.node, "phy-wan")["tx-checksumming"], "off")
+            self.assertIn("guard", run([*scene.node.prefix(), "nft", "list", "ruleset"]))
+            self.assertEqual(scene.box.process.stop(), 0, scene.box.process.tail())
+            self.assertEqual(run([*scene.node.prefix(), "nft", "list", "ruleset"]), "")
+            self.assertEqual(offloads(scene.node, "phy-wan"), features)
+            wait_until(lambda: scene.node.ip("-br link show") == links, 3, "the links to be as before")
+            self.assertEqual(sorted(os.listdir(scene.box.run_dir)), ["detour-dataplane.lock"])
+
+    def test_a_crash_without_a_keeper_is_repaired_by_the_next_start_and_undone_by_its_stop(self):
+        with Lab("crash") as lab:
+            scene = Scene(lab)
+            run([*scene.node.prefix(), "ethtool", "-K", "phy-wan", "tx", "on", "tso", "on"])
+            features = offloads(scene.node, "phy-wan")
+            scene.start()
+            scene.box.process.kill()
+            # The twins stay with their addresses, the guard stays in force.
+            self.assertIn("10.1.0.1/24", scene.node.ip("addr show dev lan0"))
+            self.assertIn("guard", run([*scene.node.prefix(), "nft", "list", "ruleset"]))
+            begin = time.monotonic()
+            scene.box.start()
+            # Routes went with the carrier; who wrote them writes them again, and packets flow.
+            wait_until(lambda: "LOWER_UP" in scene.node.ip("link show dev wan0"), 3, "the carrier of wan0")
+            scene.node.setup(*scene.box.route_lines())
+            scene.customer.wait_for_ping("203.0.113.10", 5, source="198.51.100.10")
+            self.assertLess(time.monotonic() - begin, 5)
+            self.assertEqual(scene.box.process.stop(), 0, scene.box.process.tail())
+            self.assertEqual(run([*scene.node.prefix(), "nft", "list", "ruleset"]), "")
+            self.assertEqual(offloads(scene.node, "phy-wan"), features)
+            self.assertFalse(any(scene.box.has_device(device) for device in scene.box.devices()))
+
+    def test_the_twins_carrier_follows_the_port(self):
+        with Lab("carrier") as lab:
+            scene = Scene(lab)
+            scene.start()
+
+            def has_carrier(device: str) -> bool:
+                return "LOWER_UP" in scene.node.ip(f"link show dev {device}")
+            self.assertTrue(has_carrier("wan0"))
+            scene.provider.ip("link set wan down")
+            wait_until(lambda: not has_carrier("wan0"), 3, "wan0 to lose its carrier")
+            self.assertTrue(has_carrier("lan0"))
+            self.assertTrue(has_carrier("partner"), "a tunnel stays up")
+            drops = scene.box.drops()["port-down"]
+            scene.customer.ping("203.0.113.10", source="198.51.100.10", count=1)
+            self.assertGreaterEqual(scene.box.drops()["port-down"], drops)
+            scene.provider.ip("link set wan up")
+            wait_until(lambda: has_carrier("wan0"), 3, "wan0 to have its carrier again")
+            scene.provider.setup("route replace 198.51.100.0/24 via 192.0.2.2")
+            scene.box.node.setup(*scene.box.route_lines())
+            scene.customer.wait_for_ping("203.0.113.10", 5, source="198.51.100.10")
+
+    def test_a_second_instance_is_refused_whatever_its_run_directory(self):
+        with Lab("second") as lab:
+            scene = Scene(lab)
+            scene.start()
+            second = scene.node.start("second", scene.box.command())
+            self.assertEqual(second.wait(20), EX_CONFIG)
+            self.assertIn("another detour-dataplane (process", second.said())
+            # Another run directory, but the same twins: its packets would be stolen.
+            command = scene.box.command()
+            command[command.index("--run-dir") + 1] = lab.path("other-run")
+            third = scene.node.start("third", command)
+            self.assertEqual(third.wait(20), EX_CONFIG)
+            self.assertIn("interface lan0 is open in another process", third.said())
+            self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+
+    def test_an_interface_that_is_not_ours_is_not_taken(self):
+        with Lab("foreign") as lab:
+            scene = Scene(lab)
+            scene.node.ip("link add lan0 type bridge")
+            refused = scene.node.start("refused", scene.box.command())
+            self.assertEqual(refused.wait(20), EX_CONFIG)
+            self.assertIn("there is an interface lan0 that is not the TAP of this box", refused.said())
+            self.assertEqual(run([*scene.node.prefix(), "nft", "list", "ruleset"]), "")
+
+    def test_a_twin_deleted_under_a_running_data_plane_ends_it_for_a_new_start(self):
+        with Lab("deleted") as lab:
+            scene = Scene(lab)
+            scene.start()
+            scene.node.ip("link del lan0")
+            self.assertEqual(scene.box.process.wait(5), 1)
+            self.assertIn("was deleted", scene.box.process.said())
+            scene.box.start()
+            self.assertTrue(scene.box.has_device("lan0"))
+
+
+class Neighbourly(unittest.TestCase):
+    def test_two_boxes_side_by_side_on_one_host_and_in_one_namespace(self):
+        with Lab("two") as lab:
+            first, second = Scene(lab), None
+            first.start()
+            node, customer, provider = first.node, lab.namespace("customer2"), lab.namespace("provider2")
+            lab.link(customer, "lan", node, "phy2-lan")
+            lab.link(provider, "wan", node, "phy2-wan")
+            second = DataPlane(lab, node)
+            second.run_dir = lab.path("second-run")
+            second.port("lan2", "phy2-lan", "10.2.0.1/24")
+            wan = second.port("wan2", "phy2-wan", "192.0.2.130/30")
+            second.direct_uplink("provider2", wan, "192.0.2.129")
+            second.prefix_set("shop", ("203.0.113.128/25",), uplink="provider2", next_hops=("10.2.0.2",))
+            second.start()
+            self.assertEqual({item["name"] for item in second.items("/detour/ports")}, {"lan2", "wan2"})
+            self.assertEqual({item["name"] for item in first.box.items("/detour/ports")}, {"lan0", "wan0", "xcon0"})
+            node.setup("addr add 10.2.0.1/24 dev lan2", "addr add 192.0.2.130/30 dev wan2")
+            customer.setup("addr add 10.2.0.2/24 dev lan", "link set lan up")
+            provider.setup("addr add 192.0.2.129/30 dev wan", "link set wan up")
+            customer.wait_for_ping("10.2.0.1", 5)
+            provider.wait_for_ping("192.0.2.130", 5)
+            self.assertEqual(second.process.stop(), 0, second.process.tail())
+            # The one that stopped took nothing of the other with it.
+            self.assertEqual(first.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+            self.assertIn("phy-lan", run([*node.prefix(), "nft", "list", "ruleset"]))
+            self.assertNotIn("phy2-lan", run([*node.prefix(), "nft", "list", "ruleset"]))
+
+    def test_an_idle_box_uses_less_than_one_percent_of_a_core(self):
+        with Lab("idle") as lab:
+            scene = Scene(lab)
+            scene.start()
+            pid = scene.box.process.pid
+            seconds, begin = 4, cpu_seconds(pid)
+            time.sleep(seconds)
+            used = (cpu_seconds(pid) - begin) / seconds
+            print(f"idle: {used:.2%} of a core")
+            self.assertLess(used, 0.01)
+
+    def test_every_telemetry_command_answers(self):
+        with Lab("telemetry") as lab:
+            scene = Scene(lab)
+            scene.start()
+            known = [command for command in scene.box.telemetry("/") if command.startswith("/detour/")]
+            self.assertGreaterEqual(len(known), 9)
+            for command in known:
+                if command != "/detour/trace":
+                    self.assertIsInstance(scene.box.telemetry(command), dict, command)
+            self.assertEqual(scene.box.telemetry("/detour/version")["version"],
+                             run([build.product("detour-dataplane"), "--version"]).split()[1])
+            self.assertEqual(scene.box.telemetry("/detour/tables")["synced"], "yes")
+            for what, expected in (("lan0,198.51.100.140,203.0.113.10", ("source", "web", "tunnel", "partner")),
+                                   ("lan0,2001:db8:77::10,2001:db8:3::10", ("source", "mail", "port", "wan0")),
+                                   ("wan0,203.0.113.10,198.51.100.10", ("destination", "mail", "port", "lan0"))):
+                traced = scene.box.telemetry(f"/detour/trace,{what}")
+                lookup, prefix_set, key, name = expected
+                self.assertEqual((traced["lookup"], traced["set"], traced["next_hop"][key]),
+                                 (lookup, prefix_set, name), traced)
+            self.assertIn("error", scene.box.telemetry("/detour/trace,lan0,198.51.100.10,2001:db8::1"))
+
+    def test_what_cannot_start_says_why_and_what_to_do(self):
+        with Lab("refusals") as lab:
+            scene = Scene(lab)
+
+            def said_by(change) -> str:
+                config = json.loads(scene.box.configuration())
+                change(config)
+                path = lab.write("broken.yaml", json.dumps(config))
+                command = scene.box.command()
+                command[command.index("--config") + 1] = path
+                process = scene.node.start(f"refused{time.monotonic_ns()}", command)
+                self.assertEqual(process.wait(20), EX_CONFIG, process.said())
+                return process.said()
+
+            def device(text):
+                return lambda config: config["ports"]["lan0"].update(device=text)
+            self.assertIn("no interface absent0", said_by(device("net_af_packet0,iface=absent0")))
+            self.assertIn("DPDK cannot open net_nonsense0", said_by(device("net_nonsense0")))
+            self.assertIn("core 1023", said_by(lambda config: config["dataplane"].update(cores=[1023])))
+            self.assertIn("already", said_by(device("net_af_packet1,iface=phy-lan")))
+            self.assertEqual(run([*scene.node.prefix(), "nft", "list", "ruleset"]), "")
+            self.assertEqual(glob.glob(f"{scene.box.run_dir}/undo"), [])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    cases.main()
