@@ -134,7 +134,7 @@ std::optional<Notice> decode_link(const nlmsghdr& message, Presence presence) {
 std::optional<Notice> decode_address(const nlmsghdr& message, Presence presence) {
     const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
     const auto family = family_of(header->ifa_family);
-    if (!family)
+    if (!family || header->ifa_prefixlen > bit_count(*family))
         return std::nullopt;
     const Attributes attributes(message, sizeof *header);
     const std::uint16_t own =
@@ -165,7 +165,7 @@ std::optional<Notice> decode_rule(const nlmsghdr& message, Presence presence) {
     const auto* header = static_cast<const fib_rule_hdr*>(mnl_nlmsg_get_payload(&message));
     const auto family = family_of(header->family);
     const Attributes attributes(message, sizeof *header);
-    if (!family || is_beyond_us(*header, attributes))
+    if (!family || is_beyond_us(*header, attributes) || header->src_len > bit_count(*family))
         return std::nullopt;
     plan::Rule rule;
     if (header->action == FR_ACT_TO_TBL)
@@ -243,7 +243,7 @@ std::optional<Notice> decode_route(const nlmsghdr& message, Presence presence) {
     const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
     const auto family = family_of(header->rtm_family);
     if (!family || header->rtm_protocol != plan::our_protocol ||
-        (header->rtm_flags & RTM_F_CLONED) != 0)
+        (header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_dst_len > bit_count(*family))
         return std::nullopt;
     const Attributes attributes(message, sizeof *header);
     const auto destination = Address::from_bytes(*family, attributes.bytes(RTA_DST));

@@ -129,7 +129,7 @@ Outputs Reconciler::place(Instant now, plan::Placement placement) {
     placement_ = std::move(placement);
     if (config_) {
         facts_.want(now, *config_, placement_);
-        reconcile(Cause::move);
+        move();
     }
     return end();
 }
@@ -145,7 +145,7 @@ Outputs Reconciler::on_readable(Instant now) {
 }
 
 std::optional<Instant> Reconciler::next_deadline() const {
-    if (!queue_.empty())
+    if (!queue_.empty() || is_whole_due_)
         return now_;
     std::optional<Instant> deadline = audit_due_;
     sooner(deadline, retry_due_);
@@ -155,7 +155,9 @@ std::optional<Instant> Reconciler::next_deadline() const {
 
 Outputs Reconciler::on_time(Instant now) {
     begin(now);
-    if (!queue_.empty())
+    if (is_whole_due_)
+        reconcile(Cause::move);
+    else if (!queue_.empty())
         run_queue();
     if (repair_due_ && now >= *repair_due_) {
         repair_due_.reset();
@@ -219,6 +221,7 @@ bool Reconciler::is_postponed(Cause cause) {
 void Reconciler::reconcile(Cause cause) {
     if (!config_ || !has_picture_ || is_postponed(cause))
         return;
+    is_whole_due_ = false;
     desired_ = plan::desired(*config_, placement_, actual_.links);
     prepare_devices();
     plan::Difference difference = plan::diff(desired_, actual_);
@@ -243,6 +246,23 @@ void Reconciler::reconcile(Cause cause) {
         retry_delay_ = first_retry;
     queue_.assign(std::make_move_iterator(difference.operations.begin()),
                   std::make_move_iterator(difference.operations.end()));
+    is_refused_ = false;
+    run_queue();
+}
+
+void Reconciler::move() {
+    if (!has_picture_)
+        return;
+    const plan::Desired part = plan::ways_out(*config_, placement_, actual_.links);
+    plan::Difference difference = plan::diff(part, actual_, plan::Extent::part);
+    // What was queued is of an older placement; the whole comparison brings back the rest of it.
+    queue_.assign(std::make_move_iterator(difference.operations.begin()),
+                  std::make_move_iterator(difference.operations.end()));
+    for (const auto& [id, nexthop] : part.nexthops)
+        desired_.nexthops.insert_or_assign(id, nexthop);
+    for (const auto& [key, way] : part.routes)
+        desired_.routes.insert_or_assign(key, way);
+    is_whole_due_ = true;
     is_refused_ = false;
     run_queue();
 }
@@ -367,6 +387,7 @@ Outputs Reconciler::remove_all(Instant now) {
     audit_due_.reset();
     retry_due_.reset();
     repair_due_.reset();
+    is_whole_due_ = false;
     // Each removal can take others with it, so the dump has the last word.
     constexpr int rounds = 4;
     for (int round = 0; round < rounds; ++round) {

@@ -52,7 +52,9 @@ class Reconciler {
     // A configuration and where its sets are. The first call starts with a dump.
     [[nodiscard]] Outputs configure(Instant now, std::shared_ptr<const model::Config> config,
                                     plan::Placement placement);
-    // A move: both families of everything that differs in one batch, before the call returns.
+    // A move: next hops, groups and defaults of both families in one batch, before the call
+    // returns; in about 0.2 ms, however many prefixes there are. The rest is looked at in a turn of
+    // its own.
     [[nodiscard]] Outputs place(Instant now, plan::Placement placement);
 
     [[nodiscard]] std::array<int, 2> fds() const { return {monitor_.fd(), dump_.fd()}; }
@@ -67,7 +69,8 @@ class Reconciler {
 
     // Nothing is under way: the kernel is as it should be, or waits for a link.
     [[nodiscard]] bool is_settled() const {
-        return has_picture_ && queue_.empty() && !dump_.is_running() && !retry_due_ && !repair_due_;
+        return has_picture_ && queue_.empty() && !dump_.is_running() && !is_whole_due_ &&
+               !retry_due_ && !repair_due_;
     }
     [[nodiscard]] const Counters& counters() const { return counters_; }
     // The kernel as we see it; empty before the first dump is complete.
@@ -99,6 +102,7 @@ class Reconciler {
     [[nodiscard]] std::expected<Picture, KernelError> wait_for_picture();
 
     void reconcile(Cause cause);
+    void move();
     [[nodiscard]] bool is_postponed(Cause cause);
     void prepare_devices();
     void leave_lowered_links(std::vector<plan::Operation>& operations);
@@ -137,6 +141,7 @@ class Reconciler {
 
     bool is_refused_ = false;          // something of the last run, since the retry began
     std::optional<Cause> dump_cause_;  // why a dump runs
+    bool is_whole_due_ = false;        // a move was made: compare everything
     std::optional<Instant> audit_due_;
     std::optional<Instant> retry_due_;
     std::optional<Instant> repair_due_;

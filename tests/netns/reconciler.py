@@ -6,21 +6,22 @@
       world namespace                       box namespace
     +-----------------+ p-wan0      wan0 +----------------------+
     | provider's end  +------------------+  uplink "provider"   |
-    |                 | p-xcon0    xcon0 |                      |
-    | partner's end   +------------------+  port of the tunnel  |
-    |                 | p-partner        |                      |
-    | tunnel's end    +----------partner-+  uplink "partner"    |
     |                 | p-lan0      lan0 |                      |
     | customer        +------------------+  LAN                 |
-    +-----------------+                  +----------------------+
-
-veth pairs stand for the twins and for the TUN: the kernel treats their carrier alike.
+    +-----------------+                  |                      |
+          a process         TAP    xcon0 |                      |
+          holds the ends  ---------------+  port of the tunnel  |
+          of TAP and TUN    TUN  partner |                      |
+                          ---------------+  uplink "partner"    |
+                                         +----------------------+
 """
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -32,6 +33,37 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 from lab import cases  # noqa: E402  (the path comes first)
 
 DRIVER = os.path.join(os.environ.get("DETOUR_BUILD") or os.path.join(ROOT, "build"), "tests/netns/reconciler_driver")
+UML = "/usr/bin/linux.uml"
+UML_INIT = """\
+#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+modules=/usr/lib/uml/modules/$(uname -r)/kernel
+for module in lib/crc-ccitt net/ipv6/ipv6 net/ipv4/gre net/ipv4/ip_tunnel net/ipv4/ip_gre drivers/net/veth; do
+    insmod $modules/$module.ko
+done
+for device in wan0 xcon0 lan0; do
+    ip link add $device type veth peer name p-$device
+    ip link set p-$device up
+done
+exec >{result} 2>&1
+# The end of its input ends a driver without removing anything, as kill -9 would.
+(echo sync; sleep 2) | {driver} --kernel-mode --placed partner
+(echo sync; sleep 2; echo counters; sleep 0.5) | {driver} --kernel-mode --placed partner
+echo @@
+ip -d link show partner
+ip route show table all proto 142
+echo @@
+(echo sync; sleep 1; echo remove; sleep 1) | {driver} --kernel-mode --placed partner >/dev/null
+ip -o link | grep partner:
+ip nexthop
+ip rule show pref 400
+ip route show table all proto 142
+sync
+echo o >/proc/sysrq-trigger
+sleep 5
+"""
 DEVICES = ("wan0", "xcon0", "lan0", "partner")
 U0, U1, MAIL, WEB, IN = "1430000", "1430001", "1500000", "1500001", "1420000"
 PLAIN, GROUP = 0x0F000000, 0x0F100000
@@ -99,6 +131,17 @@ def words(text: str) -> list:
     return sorted(line for line in lines if line)
 
 
+TUNSETIFF, IFF_TUN, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0001, 0x0002, 0x1000
+
+
+def hold_tun(name: str, mode: int):
+    """Makes the device in this namespace and keeps its other end open."""
+    device = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH22x", name.encode(), mode | IFF_NO_PI))
+    print("held", flush=True)
+    sys.stdin.read()
+
+
 class Driver:
     """A running reconciler_driver; what it says is collected line by line."""
 
@@ -156,7 +199,7 @@ class Box(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.drivers = []
+        self.drivers, self.holders = [], []
         for name in ("world", "box"):
             self.run_command("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
@@ -169,10 +212,18 @@ class Box(unittest.TestCase):
         for driver in self.drivers:
             if driver.process.poll() is None:
                 driver.kill()
+        for holder in self.holders:
+            holder.communicate()
         for name in ("world", "box"):
             subprocess.run(["ip", "netns", "del", name], check=False)
 
     def add_device(self, device: str):
+        if device in ("xcon0", "partner"):
+            holder = subprocess.Popen(["ip", "netns", "exec", "box", sys.executable, os.path.abspath(__file__), "--hold", device],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.holders.append(holder)
+            self.assertEqual(holder.stdout.readline(), "held\n")
+            return
         self.ip("link", "add", device, "type", "veth", "peer", "name", f"p-{device}", "netns", "world")
         self.world("link", "set", f"p-{device}", "up")
 
@@ -573,7 +624,7 @@ class Lives(Box):
 
 class KernelMode(Box):
     def test_the_tunnel_is_a_real_one_where_the_kernel_has_gre_and_said_to_be_missing_where_not(self):
-        self.ip("link", "del", "partner")
+        self.holders.pop().communicate()
         probe = subprocess.run(["ip", "-n", "box", "link", "add", "probe0", "type", "gre", "local", "192.0.2.66",
                                 "remote", "192.0.2.65"], capture_output=True, check=False)
         if probe.returncode == 0:
@@ -591,5 +642,34 @@ class KernelMode(Box):
         self.assertNotIn("partner", self.ip("link"))
 
 
+    @unittest.skipUnless(os.path.exists(UML), "user-mode-linux is not installed")
+    def test_the_tunnel_is_made_kept_and_removed_by_a_kernel_that_has_gre(self):
+        """In User Mode Linux (6.1) on this machine's own files, since kernels of the lab may have no gre."""
+        script, result = "/run/tmp/reconciler-init.sh", "/run/tmp/reconciler-result"
+        with open(script, "w", encoding="ascii") as stream:
+            stream.write(UML_INIT.format(driver=DRIVER, result=result))
+        os.chmod(script, 0o755)
+        preload = os.path.join(os.path.dirname(DRIVER), "../../tools/lab/uml_preload.so")
+        subprocess.run([UML, "mem=128M", "rootfstype=hostfs", "rw", f"init={script}", "con=null", "con0=null", "quiet"],
+                       env={**os.environ, "LD_PRELOAD": os.path.abspath(preload)}, timeout=90, check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(result, encoding="ascii") as stream:
+            said, there, after = stream.read().split("@@")
+        self.assertIn("device partner up ready", said)
+        self.assertIn("stands web ipv4 partner", said)
+        self.assertIn("stands web ipv6 partner", said)
+        self.assertNotIn("refused", said)
+        # The second driver adopted what the first, killed, had left.
+        self.assertIn("counters operations=0", said)
+        self.assertIn("gre remote 192.0.2.65 local 192.0.2.66 dev xcon0 ttl 64 ikey 0.0.0.7 okey 0.0.0.7", there)
+        self.assertIn("alias detour", there)
+        self.assertIn("group 196", there)
+        self.assertIn("default nhid 252706818 table 1500001", there)
+        self.assertEqual(after.split(), [])
+
+
 if __name__ == "__main__":
-    cases.main()
+    if "--hold" in sys.argv:
+        hold_tun(sys.argv[-1], IFF_TUN if sys.argv[-1] == "partner" else IFF_TAP)
+    else:
+        cases.main()

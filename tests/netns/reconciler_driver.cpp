@@ -4,7 +4,7 @@
 // The shipping reconciler with the story's configuration, driven by lines on standard input; what
 // it tells is printed, a line each. For tests/netns/reconciler.py.
 //
-//     reconciler_driver [--kernel-mode] [--prefixes N]
+//     reconciler_driver [--kernel-mode] [--prefixes N] [--placed UPLINK]
 //
 //     place SET UPLINK[,UPLINK]|none   both families
 //     flip SET N                       N moves, to the partner first, each acknowledged at once
@@ -39,10 +39,10 @@ double milliseconds(Duration duration) {
 
 class Driver {
  public:
-    Driver(std::unique_ptr<Reconciler> reconciler, model::Config config)
+    Driver(std::unique_ptr<Reconciler> reconciler, model::Config config, UplinkId uplink)
         : reconciler_(std::move(reconciler)),
           config_(std::make_shared<const model::Config>(std::move(config))),
-          placement_(plan::story::all_on(plan::story::provider)) {}
+          placement_(plan::story::all_on(uplink)) {}
 
     int run() {
         tell(reconciler_->configure(now(), config_, placement_));
@@ -238,12 +238,15 @@ class Driver {
 
 int main(int argc, char** argv) {
     model::Config config = plan::story::config();
+    UplinkId uplink = plan::story::provider;
     for (int i = 1; i < argc; ++i) {
         const std::string option = argv[i];
         if (option == "--kernel-mode") {
             config.dataplane.kind = model::DataplaneKind::kernel;
             for (model::Port& port : config.ports)
                 port.device = port.name;
+        } else if (option == "--placed" && i + 1 < argc) {
+            uplink = std::string(argv[++i]) == "partner" ? plan::story::partner : uplink;
         } else if (option == "--prefixes" && i + 1 < argc) {
             // 198.18.0.0/15 in /30s: each a route, together few rules.
             const auto count = static_cast<std::uint32_t>(std::atoi(argv[++i]));
@@ -256,5 +259,5 @@ int main(int argc, char** argv) {
         std::cerr << reconciler.error().message << '\n';
         return 1;
     }
-    return Driver(std::move(*reconciler), std::move(config)).run();
+    return Driver(std::move(*reconciler), std::move(config), uplink).run();
 }

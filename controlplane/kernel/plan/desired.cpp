@@ -27,6 +27,18 @@ class Composition {
     Composition(const model::Config& config, const Placement& placement, const Links& links)
         : config_(config), placement_(placement), links_(links) {}
 
+    Desired build_ways_out() && {
+        for (const model::Uplink& uplink : config_.uplinks)
+            for (const Family family : families)
+                if (const Link* link = usable(device_name(config_, uplink)))
+                    if (carries(config_, uplink, family))
+                        add_nexthop(uplink, family, *link);
+        for (const model::PrefixSet& set : config_.prefix_sets)
+            for (const Family family : families_of(set))
+                add_way_out(set, family);
+        return std::move(result_);
+    }
+
     Desired build() && {
         add_loopback();
         for (const model::Port& port : config_.ports)
@@ -46,6 +58,7 @@ class Composition {
     void add_loopback();
     void add_port(const model::Port& port);
     void add_uplink(const model::Uplink& uplink);
+    void add_nexthop(const model::Uplink& uplink, Family family, const Link& link);
     void add_uplink_routes(const model::Uplink& uplink, Family family, const Link& link);
     void add_common_rules(Family family);
     void add_enclosure(const std::string& device);
@@ -187,9 +200,17 @@ void Composition::add_uplink(const model::Uplink& uplink) {
                               .table = table::of(uplink.id),
                               .suppress_length = {},
                               .suppress_group = {}});
-        if (const Link* link = usable(device))
+        if (const Link* link = usable(device)) {
+            add_nexthop(uplink, family, *link);
             add_uplink_routes(uplink, family, *link);
+        }
     }
+}
+
+void Composition::add_nexthop(const model::Uplink& uplink, Family family, const Link& link) {
+    const NexthopId id = nexthop::of(uplink.id, family);
+    const Via out{family, link.index, gateway(config_, uplink, family)};
+    result_.nexthops.insert_or_assign(id, Nexthop{id, out, our_protocol});
 }
 
 void Composition::add_uplink_routes(const model::Uplink& uplink, Family family, const Link& link) {
@@ -203,8 +224,6 @@ void Composition::add_uplink_routes(const model::Uplink& uplink, Family family, 
         add_route(own, *Prefix::parse("fe80::/64"), metric::normal, direct);
 
     const NexthopId id = nexthop::of(uplink.id, family);
-    const Via out{family, link.index, gateway(config_, uplink, family)};
-    result_.nexthops.insert_or_assign(id, Nexthop{id, out, our_protocol});
     const Prefix everything = Prefix::default_of(family);
     add_route(own, everything, metric::normal, id);
     add_route(table::main, everything, metric::main_default + uplink.id.value, id);
@@ -320,6 +339,10 @@ void Composition::add_learned(const Learned& learned) {
 
 Desired desired(const model::Config& config, const Placement& placement, const Links& links) {
     return Composition(config, placement, links).build();
+}
+
+Desired ways_out(const model::Config& config, const Placement& placement, const Links& links) {
+    return Composition(config, placement, links).build_ways_out();
 }
 
 std::string device_name(const model::Config& config, PortId port) {

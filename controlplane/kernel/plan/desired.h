@@ -61,6 +61,11 @@ struct Placement {
 [[nodiscard]] Desired desired(const model::Config& config, const Placement& placement,
                               const Links& links);
 
+// The part of desired() that a move changes, and what that stands on: the uplinks' next hops, the
+// sets' groups and their defaults. Small however many prefixes there are.
+[[nodiscard]] Desired ways_out(const model::Config& config, const Placement& placement,
+                               const Links& links);
+
 // The interface the kernel sees: a port's twin (kernel mode: the port itself), a tunnel's TUN.
 [[nodiscard]] std::string device_name(const model::Config& config, PortId port);
 [[nodiscard]] std::string device_name(const model::Config& config, const model::Uplink& uplink);

@@ -10,59 +10,46 @@
 namespace detour::kernel::plan {
 namespace {
 
-// Desired without what somebody else's objects stand in the way of.
-class Admission {
- public:
-    Admission(const Desired& desired, const Actual& actual, std::vector<Conflict>& conflicts)
-        : wanted_(desired), actual_(actual), conflicts_(conflicts) {}
-
-    Desired admit() && {
-        drop_foreign_links();
-        drop_foreign_nexthops();
-        return std::move(wanted_);
-    }
-
- private:
-    void drop_foreign_links();
-    void drop_foreign_nexthops();
-
-    Desired wanted_;
-    const Actual& actual_;
-    std::vector<Conflict>& conflicts_;
-};
-
-void Admission::drop_foreign_links() {
-    std::erase_if(wanted_.links, [&](const auto& entry) {
-        const LinkGoal& goal = entry.second;
-        const Link* link = find(actual_.links, goal.name);
-        if (!goal.tunnel || link == nullptr || link->is_ours || link->tunnel == goal.tunnel)
-            return false;
-        conflicts_.push_back({fmt::format(
-            "link {} exists and is not the tunnel that the configuration describes", goal.name)});
-        return true;
-    });
+bool is_foreign(const Actual& actual, NexthopId id) {
+    const auto found = actual.nexthops.find(id);
+    return found != actual.nexthops.end() && found->second.protocol != our_protocol;
 }
 
-void Admission::drop_foreign_nexthops() {
-    const auto is_foreign = [&](NexthopId id) {
-        const auto found = actual_.nexthops.find(id);
-        return found != actual_.nexthops.end() && found->second.protocol != our_protocol;
-    };
-    for (auto& [id, nexthop] : wanted_.nexthops) {
-        if (is_foreign(id))
-            conflicts_.push_back({fmt::format("nexthop id {} belongs to protocol {}", id.value,
-                                              actual_.nexthops.at(id).protocol)});
+bool is_foreign(const Actual& actual, const LinkGoal& goal) {
+    const Link* link = goal.tunnel ? find(actual.links, goal.name) : nullptr;
+    return link != nullptr && !link->is_ours && link->tunnel != goal.tunnel;
+}
+
+std::vector<Conflict> conflicts_between(const Desired& desired, const Actual& actual) {
+    std::vector<Conflict> conflicts;
+    for (const auto& [name, goal] : desired.links)
+        if (is_foreign(actual, goal))
+            conflicts.push_back({fmt::format(
+                "link {} exists and is not the tunnel that the configuration describes", name)});
+    for (const auto& [id, nexthop] : desired.nexthops)
+        if (is_foreign(actual, id))
+            conflicts.push_back({fmt::format("nexthop id {} belongs to protocol {}", id.value,
+                                             actual.nexthops.at(id).protocol)});
+    return conflicts;
+}
+
+// Desired without what somebody else's objects stand in the way of.
+Desired without_conflicts(Desired wanted, const Actual& actual) {
+    std::erase_if(wanted.links,
+                  [&](const auto& entry) { return is_foreign(actual, entry.second); });
+    for (auto& [id, nexthop] : wanted.nexthops)
         if (auto* group = std::get_if<Group>(&nexthop.way))
-            std::erase_if(group->members, is_foreign);
-    }
-    std::erase_if(wanted_.nexthops, [&](const auto& entry) {
+            std::erase_if(group->members,
+                          [&](NexthopId member) { return is_foreign(actual, member); });
+    std::erase_if(wanted.nexthops, [&](const auto& entry) {
         const Group* group = entry.second.group();
-        return is_foreign(entry.first) || (group != nullptr && group->members.empty());
+        return is_foreign(actual, entry.first) || (group != nullptr && group->members.empty());
     });
-    std::erase_if(wanted_.routes, [&](const auto& entry) {
+    std::erase_if(wanted.routes, [&](const auto& entry) {
         const auto* id = std::get_if<NexthopId>(&entry.second);
-        return id != nullptr && !wanted_.nexthops.contains(*id);
+        return id != nullptr && !wanted.nexthops.contains(*id);
     });
+    return wanted;
 }
 
 class Comparison {
@@ -70,13 +57,15 @@ class Comparison {
     Comparison(const Desired& wanted, const Actual& actual, std::vector<Operation>& operations)
         : wanted_(wanted), actual_(actual), operations_(operations) {}
 
-    void compare() && {
+    void compare(Extent extent) && {
         put_links();
         put_addresses();
         find_moves();
         put_nexthops();
         put_routes();
         put_rules();
+        if (extent == Extent::part)
+            return;
         remove_rules();
         remove_routes();
         remove_nexthops();
@@ -181,11 +170,14 @@ void Comparison::put_nexthops() {
             put_nexthop(nexthop);
 }
 
+// Both are in the same order, and long: side by side.
 void Comparison::put_routes() {
+    auto found = actual_.routes.begin();
     for (const auto& [key, way] : wanted_.routes) {
-        const auto found = actual_.routes.find(key);
+        while (found != actual_.routes.end() && found->first < key)
+            ++found;
         const auto* id = std::get_if<NexthopId>(&way);
-        if (found == actual_.routes.end())
+        if (found == actual_.routes.end() || found->first != key)
             add(Verb::create, Route{key, way});
         else if (found->second != way || (id != nullptr && moved_.contains(*id)))
             add(Verb::replace, Route{key, way});
@@ -205,9 +197,13 @@ void Comparison::remove_rules() {
 }
 
 void Comparison::remove_routes() {
-    for (const auto& [key, way] : actual_.routes)
-        if (!wanted_.routes.contains(key))
+    auto wanted = wanted_.routes.begin();
+    for (const auto& [key, way] : actual_.routes) {
+        while (wanted != wanted_.routes.end() && wanted->first < key)
+            ++wanted;
+        if (wanted == wanted_.routes.end() || wanted->first != key)
             add(Verb::remove, Route{key, way});
+    }
 }
 
 void Comparison::remove_nexthops() {
@@ -240,10 +236,14 @@ void Comparison::remove_links() {
 
 }  // namespace
 
-Difference diff(const Desired& desired, const Actual& actual) {
+Difference diff(const Desired& desired, const Actual& actual, Extent extent) {
     Difference difference;
-    const Desired wanted = Admission(desired, actual, difference.conflicts).admit();
-    Comparison(wanted, actual, difference.operations).compare();
+    difference.conflicts = conflicts_between(desired, actual);
+    if (difference.conflicts.empty())
+        Comparison(desired, actual, difference.operations).compare(extent);
+    else
+        Comparison(without_conflicts(desired, actual), actual, difference.operations)
+            .compare(extent);
     return difference;
 }
 

@@ -59,7 +59,13 @@ struct Difference {
     std::vector<Conflict> conflicts;
 };
 
-[[nodiscard]] Difference diff(const Desired& desired, const Actual& actual);
+enum class Extent : std::uint8_t {
+    whole,
+    part,  // `desired` is a part of what should be: nothing is removed
+};
+
+[[nodiscard]] Difference diff(const Desired& desired, const Actual& actual,
+                              Extent extent = Extent::whole);
 
 // As an `ip` command, for people: "nexthop replace id 0xf100000 group 0xf000000".
 [[nodiscard]] std::string to_string(const Operation& operation);

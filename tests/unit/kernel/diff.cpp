@@ -101,6 +101,31 @@ TEST_CASE("a move is one batch of member, group and default route of both famili
               "route replace ::/0 nhid 0xf100003 table 1500001 metric 142"});
 }
 
+TEST_CASE("what a move changes is found without looking at the prefixes, and nothing is removed") {
+    std::mt19937 random(2);
+    ModelKernel kernel = fresh();
+    settle(kernel, desired(story::config(), story::all_on(provider), kernel.state.links));
+    for (int round = 0; round < 100; ++round) {
+        if (round % 7 == 0)
+            kernel.clear_carrier(story::wan0);
+        else
+            kernel.set_carrier(story::wan0);
+        const auto placement = random_placement(random);
+        const auto whole = desired(story::config(), placement, kernel.state.links);
+        const auto part = ways_out(story::config(), placement, kernel.state.links);
+        for (const Operation& operation : diff(part, kernel.state, Extent::part).operations) {
+            CAPTURE(to_string(operation));
+            REQUIRE(operation.verb != Verb::remove);
+            REQUIRE(kernel.execute(operation) == "");
+        }
+        // What is left to do is no next hop, group or default of a set that has one.
+        for (const Operation& operation : diff(whole, kernel.state).operations)
+            if (operation.verb != Verb::remove)
+                REQUIRE(std::holds_alternative<Route>(operation.object));
+        settle(kernel, whole);
+    }
+}
+
 TEST_CASE("after a silent flush and the link's return everything on it is made again") {
     ModelKernel kernel = fresh();
     const auto config = story::config();
