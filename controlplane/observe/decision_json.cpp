@@ -332,10 +332,10 @@ Described describe(const decision::Deed& deed, const Names& names) {
                             {{"egress", names(d.egress)}, {"accept", std::move(accept)}});
             },
             [](const decision::SetAnnouncement& d) {
-                Described result =
-                    about(d.announcement ? "announce" : "withdraw", d.uplink, d.block);
+                Described result = about("announcement", d.uplink, d.block);
                 if (d.announcement)
                     result.payload = to_json(*d.announcement);
+                result.payload["action"] = d.announcement ? "announce" : "withdraw";
                 return result;
             },
             [](const decision::SetWatch& d) {
