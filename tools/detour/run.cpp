@@ -61,11 +61,11 @@ bool lock(const std::filesystem::path& file) {
 }
 
 std::expected<std::vector<supervise::Command>, std::string> commands_for(
-    const model::Config& config, const program::Options& options) {
+    const model::Config& config, const program::Options& options, const std::string& only) {
     const auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     std::vector<supervise::Command> commands;
     for (const Plane& plane : planes) {
-        if (!plane.is_wanted(config))
+        if (!plane.is_wanted(config) || (!only.empty() && only != plane.name))
             continue;
         const auto executable = directory / plane.name;
         if (::access(executable.c_str(), X_OK) == 0)
@@ -88,7 +88,7 @@ std::expected<std::vector<supervise::Command>, std::string> commands_for(
     return commands;
 }
 
-int run(const Context& context, Duration stop_time) {
+int run(const Context& context, Duration stop_time, const std::string& only) {
     const program::Options& options = context.options;
     const auto config = model::load(options.config_file);
     fmt::print(stderr, "{}", model::to_string(config ? config->warnings : config.error()));
@@ -103,7 +103,7 @@ int run(const Context& context, Duration stop_time) {
                     fmt::format("another detour runs in {}; stop it, or give this one its own "
                                 "--run-dir",
                                 run_dir.path().native()));
-    auto commands = commands_for(*config, options);
+    auto commands = commands_for(*config, options, only);
     if (!commands)
         return fail(ExitCode::configuration, commands.error());
     return supervise::run({.commands = std::move(*commands),
@@ -126,12 +126,19 @@ Action declare_run(CLI::App& arguments) {
             },
             "", "a duration"))
         ->capture_default_str();
+    const auto only = std::make_shared<std::string>();
+    arguments
+        .add_option("--only", *only,
+                    "One plane alone: with the data plane, another program (FRR, BIRD, ip) is the "
+                    "control plane")
+        ->type_name("PLANE")
+        ->check(CLI::IsMember(std::vector<std::string>{"detour-dataplane", "detourd"}));
     arguments.footer(
         "SIGTERM and SIGINT stop the planes, a second one kills them; SIGHUP, SIGUSR1 and SIGUSR2 "
         "are\npassed on. Exit status: 0 stopped as asked, 1 failed, 64 wrong usage, 78 wrong "
         "configuration.\n");
-    return [stop_time](const Context& context) {
-        return run(context, parse_duration(*stop_time).value());
+    return [stop_time, only](const Context& context) {
+        return run(context, parse_duration(*stop_time).value(), *only);
     };
 }
 

@@ -159,7 +159,8 @@ class Box:
         """`detour run` with the data plane under it; returns when every twin is there."""
         os.makedirs(self.state_dir, exist_ok=True)
         path = self.lab.write(f"{self.node.name}.yaml", self.configuration())
-        self.process = self.node.start_router("detour", [build.product("detour"), "run", "--config", path, "--run-dir",
+        self.process = self.node.start_router("detour", [build.product("detour"), "run", "--only", "detour-dataplane",
+                                                             "--config", path, "--run-dir",
                                                   self.run_dir, "--state-dir", self.state_dir])
         self.wait_ready()
 
