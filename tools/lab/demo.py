@@ -1,191 +1,103 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The detour authors
-"""The body of tools/demo: builds, then tells what it does while it does it."""
+"""The body of tools/demo: builds, then plays the null-route story and tells it while it happens."""
 
+import argparse
+import dataclasses
+import json
 import os
 import signal
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from lab import build, process, sandbox  # noqa: E402  (the path comes first)
-from lab.cage import CUSTOMER, OUTSIDE, OUTSIDE6, Cage  # noqa: E402
+from lab import build, internet, sandbox, story  # noqa: E402  (the path comes first)
+from lab.night import WAITS  # noqa: E402
 from lab.process import Failed  # noqa: E402
-from lab.topology import Lab, Namespace  # noqa: E402
-from lab.traffic import Stream, Transfer  # noqa: E402
+from lab.timeline import Timeline, stay  # noqa: E402
+from lab.topology import Lab  # noqa: E402
+from lab.tunnel_demo import Demo  # noqa: E402
 
-PROGRAMS = ("detour", "detour-dataplane", "tools/lab/detour-traffic", "tools/lab/uml_preload.so")
-RATE = 5000
-PICTURE = """
-                            +----------+
-                   +--------| provider |--------+
-                   |        +----------+        |
-  +----------+   +--------+                +---------+
-  | customer |---| detour |                | outside |
-  +----------+   +--------+                +---------+
-  198.51.100.0/24  |                            |  192.0.2.129
-  203.0.113.0/24   |  GRE, key 7 +---------+    |  2001:db8:501::1
-  2001:db8:77::/48 +=============| partner |----+
-                                 +---------+
-"""
+PROGRAMS = ("detour", "detourd", "detour-dataplane", "tools/lab/detour-traffic", "tools/lab/uml_preload.so")
+SIDES = ("provider", "partner")
 
 
-class Timeline:
-    """What happened when, a line each, as it happens."""
-
-    def __init__(self):
-        self.start = time.monotonic()
-        self.failures = []
-
-    def say(self, text: str):
-        print(f"{time.monotonic() - self.start:7.1f} s  {text}", flush=True)
-
-    def check(self, is_right: bool, text: str):
-        self.say(f"{'  ok ' if is_right else 'FAIL '} {text}")
-        if not is_right:
-            self.failures.append(text)
-
-
-class Demo:
-    def __init__(self, lab, timeline: Timeline):
-        self.lab, self.timeline = lab, timeline
-        self.cage = None
-
-    def play(self):
-        self.lay_out()
-        self.ping()
-        self.transfer()
-        self.change_routes_under_load()
-        self.kill_the_data_plane()
-        self.print_counters()
-
-    def lay_out(self):
-        say = self.timeline.say
-        print(PICTURE)
-        say("laying the network, starting the partner's Linux kernel")
-        self.cage = Cage(self.lab)
-        partner = self.cage.partner
-        kind = "this host's own" if isinstance(partner, Namespace) else "User Mode Linux"
-        release = partner.sh("cat /proc/sys/kernel/osrelease").strip()
-        say(f"the partner's kernel is Linux {release} ({kind}): `ip link add detour type gre ... key 7`")
-        say("starting `detour run`: the data plane makes a TAP for each port and a TUN for the tunnel")
-        self.cage.start()
-        say("addresses, rules, tables and nexthop objects are in the kernel, written by plain `ip`:")
-        for line in self.cage.detour.ip("rule show").splitlines():
-            if " lookup " in line and "proto" in line:
-                print(f"                {line}")
-
-    def ping(self):
-        cage = self.cage
-        for who, node, source, target in (
-                ("customer -> outside", cage.customer, CUSTOMER["mail"], OUTSIDE),
-                ("customer -> outside", cage.customer, CUSTOMER["web6"], OUTSIDE6),
-                ("outside -> customer", cage.outside, OUTSIDE, CUSTOMER["web"]),
-                ("outside -> customer", cage.outside, OUTSIDE6, CUSTOMER["web6"])):
-            self.timeline.check(node.ping(target, source=source) == 3, f"ping {who}: {source} -> {target} through the tunnel")
-
-    def ends(self):
-        customer, outside = self.cage.customer, self.cage.outside
-        return (("customer -> outside, IPv4", customer, CUSTOMER["mail"], outside, OUTSIDE),
-                ("outside -> customer, IPv4", outside, OUTSIDE, customer, CUSTOMER["mail"]),
-                ("customer -> outside, IPv6", customer, CUSTOMER["web6"], outside, OUTSIDE6),
-                ("outside -> customer, IPv6", outside, OUTSIDE6, customer, CUSTOMER["web6"]))
-
-    def transfer(self):
-        for name, *ends in self.ends():
-            result = Transfer(self.lab, "tcp-" + name.replace(" ", ""), *ends, size=10_000_000).finish()
-            self.timeline.check(result.survived, f"TCP {name}: {result}")
-
-    def start_streams(self, rate: int) -> list:
-        streams = [(name, Stream(self.lab, f"udp-{rate}-{name.replace(' ', '')}", *ends, rate=rate))
-                   for name, *ends in self.ends()]
-        for _, stream in streams:
-            stream.wait_for_packets()
-        return streams
-
-    def change_routes_under_load(self):
-        say, box, node = self.timeline.say, self.cage.box, self.cage.detour
-        streams = self.start_streams(RATE)
-        say(f"numbered UDP packets: {RATE} a second in each direction and family, {4 * RATE} through the box")
-        time.sleep(1)
-        group = box.sets["mail"].nexthop(4)
-        say(f"`ip nexthop replace id {group} group ...`: 40 times to the provider and back, both families")
-        for _ in range(20):
-            for uplink in ("provider", "partner"):
-                box.place(uplink)
-                time.sleep(0.02)
-        say("`ip route replace 198.51.100.0/24 ...`: 40 times, and a more specific route that comes and goes")
-        node.setup("nexthop add id 4242 via 10.1.0.2 dev lan0")
-        for _ in range(20):
-            for way in ("nhid 4242", "via 10.1.0.2 dev lan0"):
-                node.setup(f"route replace 198.51.100.0/24 {way} table 1420000 metric 142 proto 142")
-            for verb in ("add", "del"):
-                node.setup(f"route {verb} 198.51.100.0/28 via 10.1.0.2 dev lan0 table 1420000 proto 142")
-            time.sleep(0.02)
-        for name, stream in streams:
-            result = stream.stop()
-            self.timeline.check(result.lost == 0 and result.received > 0, f"UDP {name}: {result}")
-
-    def kill_the_data_plane(self):
-        say, check, box = self.timeline.say, self.timeline.check, self.cage.box
-        streams = self.start_streams(1000)
-        before, first = box.kernel_state(), box.dataplane_pid()
-        say(f"kill -9 {first} (detour-dataplane), with 4000 packets/s on their way")
-        os.kill(first, signal.SIGKILL)
-        second = process.wait_until(lambda: box.dataplane_pid() not in (None, first) and box.dataplane_pid(), 5,
-                                    "a new data plane")
-        say(f"`detour run` started another one: {second}")
-        time.sleep(2.5)
-        results = [(name, stream.stop()) for name, stream in streams]
-        for name, result in results:
-            check(result.longest_gap_ms < 2000, f"UDP {name}: silent for {result.longest_gap_ms:.0f} ms, {result.lost} lost")
-        check(before == box.kernel_state(),
-              "no address, link, route, rule or nexthop object in the kernel changed meanwhile")
-
-    def print_counters(self):
-        self.timeline.say("the partner's own counters, `ip -s tunnel show` in its kernel:")
-        shown = self.cage.partner.ip("-s tunnel show detour") + self.cage.partner.ip("-s link show dev detour")
-        print("\n".join(f"                {line}" for line in shown.splitlines() if line.strip()))
-        self.timeline.say("and the data plane's, from its telemetry socket:")
-        for tunnel in self.cage.box.telemetry("/detour/tunnels")["items"].values():
-            print("                " + ", ".join(f"{key} {value}" for key, value in tunnel.items()))
-        for reason, count in self.cage.box.drops().items():
-            print(f"                dropped {count}: {reason}")
+def arguments_of(words: list) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tools/demo", description="Play the null-route story on real packets.")
+    parser.add_argument("--profile", choices=("fast", "careful"), default="fast",
+                        help="how fast detour is allowed to be sure (default: fast, for labs)")
+    parser.add_argument("--prefer", choices=SIDES, default="provider",
+                        help="which side the Internet likes better while both announce (default: provider)")
+    parser.add_argument("--runs", type=int, metavar="N", help="play it N times, the preferences in turn")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to FILE")
+    parser.add_argument("--keep", action="store_true", help="stay at the end, so that you can look around")
+    parser.add_argument("--tunnel", action="store_true", help="the data plane alone, without the control plane")
+    arguments = parser.parse_args(words)
+    if arguments.runs is not None and arguments.runs < 1:
+        parser.error("--runs wants at least 1")
+    return arguments
 
 
-def stay(demo: Demo):
-    print("\nStill running; Ctrl-C ends and removes it. In another terminal:")
-    for node in demo.lab.nodes.values():
-        if isinstance(node, Namespace):
-            print(f"    nsenter -t {sandbox.pid_outside()} -m -p ip netns exec {node.netns} bash    # {node.name}")
-    signal.pause()
+def introduce(profile: str):
+    print(internet.__doc__.split("Every router")[0])
+    print(f"profile {profile}: bar: {story.BARS[profile]}; mail loses nothing, the way back loses nothing")
+    if profile == "careful":
+        waits = {**WAITS[profile]["detect"], **WAITS[profile]["policy"]}
+        print("the demo's own waits (the detector and the gates are careful's): "
+              + ", ".join(f"{key} {value}" for key, value in waits.items()))
 
 
-def play(arguments: list) -> int:
+def play_story(arguments, prefer: str) -> story.Result:
+    with Lab("story") as lab:
+        played = story.play_once(lab, Timeline(), arguments.profile, prefer)
+        print(story.table(played.result))
+        if arguments.keep and arguments.runs is None:
+            stay(lab)
+        return played.result
+
+
+def play_stories(arguments) -> int:
+    introduce(arguments.profile)
+    results = []
+    for run in range(arguments.runs or 1):
+        prefer = arguments.prefer if run % 2 == 0 else SIDES[1 - SIDES.index(arguments.prefer)]
+        if arguments.runs:
+            print(f"\nrun {run + 1} of {arguments.runs}, the Internet prefers the {prefer}")
+        results.append(play_story(arguments, prefer))
+    if arguments.json:
+        document = [dataclasses.asdict(result) for result in results]
+        with open(arguments.json, "w", encoding="utf-8") as stream:
+            json.dump({"runs": document} if arguments.runs else document[0], stream, indent=2)
+            stream.write("\n")
+    shortfalls = [f"run {i + 1}: {text}" for i, result in enumerate(results) for text in result.shortfalls()]
+    for text in shortfalls:
+        print(f"FAIL {text}")
+    return 1 if shortfalls else 0
+
+
+def play_tunnel(arguments) -> int:
     timeline = Timeline()
+    with Lab("demo") as lab:
+        Demo(lab, timeline).play()
+        if arguments.keep:
+            stay(lab)
+    return 1 if timeline.failures else 0
+
+
+def play(arguments) -> int:
     try:
-        with Lab("demo") as lab:
-            demo = Demo(lab, timeline)
-            demo.play()
-            if "--keep" in arguments:
-                stay(demo)
+        failed = play_tunnel(arguments) if arguments.tunnel else play_stories(arguments)
     except Failed as problem:
-        timeline.check(False, str(problem))
+        print(f"FAIL {problem}")
+        failed = 1
     except KeyboardInterrupt:
         print("interrupted; nothing is left behind")
         return 130
-    if timeline.failures:
-        print(f"\n{len(timeline.failures)} of the above went wrong")
-        return 1
-    print("\nAll of it worked; nothing is left behind.")
-    return 0
+    print("\nNot all of it worked." if failed else "\nAll of it worked; nothing is left behind.")
+    return failed
 
 
 def main() -> int:
-    unknown = [argument for argument in sys.argv[1:] if argument != "--keep"]
-    if unknown:
-        print(f"demo: unknown option {unknown[0]}; see tools/demo --help", file=sys.stderr)
-        return 2
+    arguments = arguments_of(sys.argv[1:])
     if not sandbox.is_inside():
         try:
             build.build(targets=PROGRAMS)
@@ -194,7 +106,7 @@ def main() -> int:
             return 1
     sandbox.enter()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    return play(sys.argv[1:])
+    return play(arguments)
 
 
 if __name__ == "__main__":

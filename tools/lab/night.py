@@ -9,7 +9,6 @@
 
 import json
 import os
-import time
 
 from . import build, internet
 from .process import Failed, run, wait_until
@@ -82,16 +81,20 @@ class Night:
             policy=", ".join(f"{k}: {v}" for k, v in waits.items())))
         self.process = None
 
+    @staticmethod
+    def program() -> str:
+        return build.product("detour")
+
     def directories(self) -> list:
         return ["--config", self.config, "--run-dir", f"{self.folder}/run", "--state-dir", f"{self.folder}/state"]
 
     def detour(self, *words: str, check: bool = False) -> str:
-        return run([*self.node.prefix(), build.product("detour"), *words, *self.directories()], check=check)
+        return run([*self.node.prefix(), self.program(), *words, *self.directories()], check=check)
 
     def start(self, seconds: float = 30):
         for device in ("phy-wan", "phy-xcon", "phy-lan"):
             self.node.setup(f"link set {device} up")
-        self.process = self.node.start("detour", [build.product("detour"), "run", *self.directories()])
+        self.process = self.node.start_router("detour", [self.program(), "run", *self.directories()])
         wait_until(lambda: self.status() is not None, seconds, f"detourd to answer; it said:\n{self.process.tail()}",
                    every=0.1)
 
@@ -133,8 +136,10 @@ class Night:
     def wait_ready(self, seconds: float):
         wait_until(self.is_ready, seconds, f"a healthy and armed box; status:\n{self.detour('status')}", every=0.3)
 
-    def wait_on(self, uplink: str, set_name: str, families: tuple, seconds: float):
+    def wait_on(self, uplink: str, set_name: str, families: tuple, seconds: float, each=lambda: None):
+        """Until the set is announced and carried there and nowhere else; `each` is called meanwhile."""
         def there():
+            each()
             status = self.status()
             rows = [self.block(status, set_name, f) for f in families]
             return all(r["uplink"] == uplink and r["move"] is None and
@@ -144,7 +149,3 @@ class Night:
     def stop(self):
         if self.process:
             self.process.stop(15)
-
-
-def wall() -> float:
-    return time.time()
