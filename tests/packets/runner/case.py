@@ -10,6 +10,7 @@
     expect xcon0 OUTER/hop(p)         the frame out, octet for octet (an outer identification aside)
     expect xcon0 like ICMP(type=11)   only the fields that are written down
     expect lan0 [hop(p), q]           several
+    expect lan0 either [p, q]         one of them
     expect kernel lan0 p              what the kernel reads from the twin
     drop gre-nested 1                 how often each drop and punt counter moved: those that are not
     punt control 2                    named must not move

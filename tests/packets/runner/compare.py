@@ -64,6 +64,17 @@ class Exact:
 
 
 @dataclass
+class Either:
+    choices: list  # of Exact
+
+    def fits(self, got: bytes) -> bool:
+        return any(choice.fits(got) for choice in self.choices)
+
+    def differences(self, got: bytes) -> list:
+        return [f"or: {difference}" for choice in self.choices for difference in choice.differences(got)]
+
+
+@dataclass
 class Like:
     """The fields that the pattern's author wrote down, layer by layer; what is between the layers or
     behind them does not matter."""

@@ -5,7 +5,7 @@
     hop(p)          p after one router: TTL or hop limit one less, checksum anew
     cut(p, size)    the first `size` octets of p, in a frame of p's type
     padded(p)       p in a frame of at least 60 octets
-    fragment(...)   is scapy's; `marked(p, ecn)` sets the two low bits of the traffic class
+    marked(p, c)    p with the traffic class c
 """
 
 import logging
@@ -19,17 +19,11 @@ from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRe
                                 ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPerror6, IPv6, IPv6ExtHdrDestOpt,
                                 IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, PadN, RouterAlert)
 from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether  # noqa: E402,F401
-from scapy.packet import Packet, Padding, Raw, bind_layers  # noqa: E402,F401
+from scapy.packet import Packet, Padding, Raw  # noqa: E402,F401
 from scapy.compat import raw  # noqa: E402,F401
 
-# Cisco's keepalive is GRE of protocol 0 with nothing behind it.
 ETHERTYPES = {IP: 0x0800, IPv6: 0x86dd, ARP: 0x0806}
 MINIMUM_FRAME = 60
-
-
-def fresh(packet: Packet) -> Packet:
-    """A copy whose checksums and lengths that nobody wrote down are computed again."""
-    return packet.copy()
 
 
 def hop(packet: Packet) -> Packet:

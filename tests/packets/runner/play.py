@@ -77,17 +77,19 @@ class Play:
 
     def expect(self, step: Statement):
         place = " ".join(step.words)
-        has_link = self.has_link(place)
-        if step.rest.startswith("like "):
-            self.waiting.append((step, place, compare.Like(self.value(step, step.rest[5:]), has_link)))
+        kind, _, rest = step.rest.partition(" ")
+        if kind == "like":
+            self.waiting.append((step, place, compare.Like(self.value(step, rest), self.has_link(place))))
             return
-        packets = self.value(step, step.rest)
-        for packet in packets if isinstance(packets, list) else [packets]:
-            if has_link:
-                octets = self.frame(step.words[-1], packet, "in" if step.words[0] == "kernel" else "out")
-            else:
-                octets = frames.raw(packet)
-            self.waiting.append((step, place, compare.Exact(octets, has_link)))
+        value = self.value(step, rest if kind == "either" else step.rest)
+        exact = [self.exact(step.words, packet) for packet in (value if isinstance(value, list) else [value])]
+        for expected in [compare.Either(exact)] if kind == "either" else exact:
+            self.waiting.append((step, place, expected))
+
+    def exact(self, words: list, packet) -> compare.Exact:
+        if not self.has_link(" ".join(words)):
+            return compare.Exact(frames.raw(packet), False)
+        return compare.Exact(self.frame(words[-1], packet, "in" if words[0] == "kernel" else "out"), True)
 
     def await_expected(self, is_enough=lambda: True):
         """Until as many frames came everywhere as are expected, and a little longer for those that
