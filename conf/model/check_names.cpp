@@ -58,7 +58,35 @@ void check(const std::string& fault, const Place& place, const Complaints& compl
         complaints.error(place, fault);
 }
 
+// Bounds far above any box, so that ids fit their types and a check its time.
+constexpr std::size_t max_ports = 64;
+constexpr std::size_t max_uplinks = 64;
+constexpr std::size_t max_prefix_sets = 1000;
+constexpr std::size_t max_targets = 1000;
+
+template <class T>
+bool check_count(const std::vector<T>& things, std::size_t max, std::string_view what,
+                 const Complaints& complaints) {
+    if (things.size() <= max)
+        return true;
+    complaints.error(things[max].place, fmt::format("more than {} {}", max, what));
+    return false;
+}
+
 }  // namespace
+
+bool check_counts(const Draft& draft, const Complaints& complaints) {
+    std::size_t target_count = 0;
+    for (const TargetDraft& target : draft.targets)
+        target_count += target.addresses.size();
+    if (target_count > max_targets)
+        complaints.error(draft.targets_place, fmt::format("more than {} targets", max_targets));
+    const bool is_possible =
+        check_count(draft.ports, max_ports, "ports", complaints) &&
+        check_count(draft.uplinks, max_uplinks, "uplinks", complaints) &&
+        check_count(draft.prefix_sets, max_prefix_sets, "prefix sets", complaints);
+    return is_possible && target_count <= max_targets;
+}
 
 void check_router(const Draft& draft, const Complaints& complaints) {
     if (draft.router_name)

@@ -20,6 +20,8 @@ namespace detour::model {
 namespace {
 
 void check(const Draft& draft, const Complaints& complaints) {
+    if (!check_counts(draft, complaints))
+        return;
     check_router(draft, complaints);
     check_names(draft, complaints);
     check_ports(draft, complaints);

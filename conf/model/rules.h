@@ -13,6 +13,8 @@
 
 namespace detour::model {
 
+// False: there is so much of something that the other rules are not worth their time.
+[[nodiscard]] bool check_counts(const Draft& draft, const Complaints& complaints);
 void check_router(const Draft& draft, const Complaints& complaints);
 void check_names(const Draft& draft, const Complaints& complaints);
 void check_ports(const Draft& draft, const Complaints& complaints);

@@ -60,6 +60,34 @@ TEST_CASE("more than 256 rules are warned about, after aggregation") {
     CHECK(rules(dense) == 0);
 }
 
+TEST_CASE("what no box has is refused before it costs time") {
+    const auto many = [](int count, const std::string& thing) {
+        std::string text;
+        for (int i = 0; i < count; ++i)
+            text += "  x" + std::to_string(i) + ": " + thing + "\n";
+        return text;
+    };
+    std::string targets = "    - {asn: 64504, addresses: [";
+    for (int i = 0; i < 1001; ++i)
+        targets += "44.9." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250) + ", ";
+    for (const auto& [text, message] :
+         {std::pair<std::string, std::string>{
+              replaced(minimal(), "ports:\n", "ports:\n" + many(20'000, "{device: eth1}")),
+              "more than 64 ports"},
+          {replaced(minimal(), "uplinks:\n", "uplinks:\n" + many(5000, "{kind: direct}")),
+           "more than 64 uplinks"},
+          {replaced(minimal(), "prefix-sets:\n", "prefix-sets:\n" + many(5000, "{prefixes: []}")),
+           "more than 1000 prefix sets"},
+          {minimal() + targets + "44.9.9.9]}\n", "more than 1000 targets"}}) {
+        const auto config = parse(text, "t.yaml");
+        REQUIRE_FALSE(config);
+        bool is_said = false;
+        for (const Diagnostic& diagnostic : config.error())
+            is_said = is_said || diagnostic.message == message;
+        CHECK_MESSAGE(is_said, message);
+    }
+}
+
 TEST_CASE("a thousand prefixes are no effort") {
     std::string prefixes;
     for (int i = 0; i < 1000; ++i)
