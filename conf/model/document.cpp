@@ -4,9 +4,7 @@
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/mark.h>
-#include <yaml-cpp/parser.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <optional>
@@ -80,14 +78,14 @@ class TreeBuilder final : public YAML::EventHandler {
     void OnMapEnd() override { close(); }
 
  private:
-    struct Key {
+    struct PendingKey {
         std::string text;
         Position position;
         bool is_refused = false;
     };
     struct Open {
         Node node;
-        std::optional<Key> key = std::nullopt;
+        std::optional<PendingKey> key = std::nullopt;
         std::unordered_map<std::string, Position> seen = {};
     };
 
@@ -152,21 +150,23 @@ class TreeBuilder final : public YAML::EventHandler {
     void begin_entry(Open& map, const Node& node) {
         if (node.kind != Node::Kind::scalar) {
             complain(node.position, "a key is a single word");
-            map.key = Key{"", node.position, true};
+            map.key = PendingKey{"", node.position, true};
             return;
         }
         const auto [first, is_new] = map.seen.try_emplace(node.text, node.position);
-        map.key = Key{node.text, node.position, !is_new};
+        map.key = PendingKey{node.text, node.position, !is_new};
         if (!is_new)
             complain(node.position, fmt::format("given twice, first in line {}; remove one of them",
                                                 first->second.line));
     }
 
     static void end_entry(Open& parent, Node value) {
-        Key key = std::move(*parent.key);
+        PendingKey key = std::move(*parent.key);
         parent.key.reset();
-        if (!key.is_refused)
-            parent.node.entries.push_back({std::move(key.text), key.position, std::move(value)});
+        if (key.is_refused)
+            return;
+        parent.node.keys.push_back({std::move(key.text), key.position});
+        parent.node.items.push_back(std::move(value));
     }
 
     const SourceText& source_;
@@ -178,9 +178,10 @@ class TreeBuilder final : public YAML::EventHandler {
 }  // namespace
 
 const Node* Node::find(std::string_view key) const {
-    const auto entry = std::find_if(entries.begin(), entries.end(),
-                                    [key](const Entry& e) { return e.key == key; });
-    return entry == entries.end() ? nullptr : &entry->value;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        if (keys[i].text == key)
+            return &items[i];
+    return nullptr;
 }
 
 SourceText::SourceText(std::string_view text, std::string name)
@@ -222,9 +223,8 @@ bool SourceText::has_open_quote(Position position) const {
         return false;
     const char quote = rest.front();
     for (std::size_t i = 1; i < rest.size(); ++i) {
-        if (quote == '"' && rest[i] == '\\')
-            ++i;
-        else if (quote == '\'' && rest.substr(i, 2) == "''")
+        const bool is_escape = quote == '"' ? rest[i] == '\\' : rest.substr(i, 2) == "''";
+        if (is_escape)
             ++i;
         else if (rest[i] == quote)
             return false;

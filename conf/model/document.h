@@ -30,23 +30,21 @@ struct Node {
         refused,  // already complained about: readers pass over it
     };
 
-    // A key that came before in its map is complained about and not kept.
-    struct Entry;
+    struct Key {
+        std::string text;
+        Position position;
+    };
 
     Kind kind = Kind::nothing;
     Position position = {};
-    std::string text = {};            // scalar
-    std::vector<Node> items = {};     // list
-    std::vector<Entry> entries = {};  // map, in the order of the text
+    std::string text = {};         // scalar
+    std::vector<Node> items = {};  // list; map: the values
+    // Map: the key of each value, in the order of the text. One that came before is complained
+    // about and not kept.
+    std::vector<Key> keys = {};
 
     // The value of a map's key; null when it is not there.
     [[nodiscard]] const Node* find(std::string_view key) const;
-};
-
-struct Node::Entry {
-    std::string key;
-    Position position;
-    Node value;
 };
 
 // The text cut into lines, for excerpts.

@@ -63,17 +63,18 @@ Section::Section(const Node& node, Place place, std::span<const std::string_view
             place_, fmt::format("a map is wanted here, with the keys {}", fmt::join(keys, ", ")));
         return;
     }
-    for (const Node::Entry& entry : node_->entries) {
-        if (std::find(keys.begin(), keys.end(), entry.key) != keys.end())
+    for (std::size_t i = 0; i < node_->keys.size(); ++i) {
+        const auto& [key, position] = node_->keys[i];
+        if (std::find(keys.begin(), keys.end(), key) != keys.end())
             continue;
-        const Place where{entry.position, join(place_.path, entry.key)};
-        const auto meant = nearest(entry.key, keys);
+        const Place where{position, join(place_.path, key)};
+        const auto meant = nearest(key, keys);
         if (meant.empty()) {
-            complaints_->error(where, unknown_key(entry.key, keys));
+            complaints_->error(where, unknown_key(key, keys));
             continue;
         }
         complaints_->error(where, fmt::format("unknown key; did you mean \"{}\"?", meant));
-        meant_.emplace_back(meant, &entry.value);
+        meant_.emplace_back(meant, &node_->items[i]);
     }
 }
 
@@ -130,6 +131,7 @@ std::vector<Section::Child> Section::items(std::string_view key) const {
         return {};
     }
     std::vector<Child> children;
+    children.reserve(node->items.size());
     for (std::size_t i = 0; i < node->items.size(); ++i)
         children.push_back(
             {&node->items[i], {node->items[i].position, fmt::format("{}[{}]", place.path, i)}});
@@ -146,9 +148,11 @@ std::vector<Section::Child> Section::entries(std::string_view key) const {
         return {};
     }
     std::vector<Child> children;
-    for (const Node::Entry& entry : node->entries)
-        children.push_back(
-            {&entry.value, {entry.position, join(place.path, entry.key)}, entry.key});
+    children.reserve(node->items.size());
+    for (std::size_t i = 0; i < node->items.size(); ++i) {
+        const auto& [name, position] = node->keys[i];
+        children.push_back({&node->items[i], {position, join(place.path, name)}, name});
+    }
     return children;
 }
 

@@ -34,7 +34,7 @@ TEST_CASE("every value knows its place, and scalars stay the text they are") {
     CHECK(list.items[0].position == Position{3, 5});
     CHECK(list.items[1].find("c")->text == "1e3");
     CHECK(list.items[1].find("d")->position == Position{4, 17});
-    CHECK(list.items[1].entries[1].position == Position{4, 14});
+    CHECK(list.items[1].keys[1].position == Position{4, 14});
     CHECK(read.root.find("e") == nullptr);
 }
 
@@ -87,7 +87,7 @@ TEST_CASE("depth and size are bounded") {
     std::string wide;  // many keys: looked up, not compared with each other
     for (int i = 0; i < 60'000; ++i)
         wide += "k" + std::to_string(i) + ": 1\n";
-    CHECK(Read(wide).root.entries.size() == 60'000);
+    CHECK(Read(wide).root.keys.size() == 60'000);
 }
 
 TEST_CASE("the place inside a scalar is its byte, unless the text is written otherwise") {
