@@ -82,6 +82,20 @@ class TheLab(unittest.TestCase):
             self.assertGreater(result.lost, result.sent * 0.15)
             self.assertLess(result.lost, result.sent * 0.25)
 
+    def test_a_slow_link_delays_loses_and_doubles_as_it_is_told(self):
+        with Lab("slow") as lab:
+            left, right = lab.namespace("left"), lab.namespace("right")
+            lab.slow_link(left, "left0", right, "right0", delay_ms=20, loss=0.05, duplicate=0.02)
+            left.setup("addr add 192.0.2.1/30 dev left0", "link set left0 up")
+            right.setup("addr add 192.0.2.2/30 dev right0", "link set right0 up")
+            left.wait_for_ping("192.0.2.2", 5)
+            stream = Stream(lab, "v4", left, "192.0.2.1", right, "192.0.2.2", rate=5000)
+            time.sleep(1)
+            result = stream.stop()
+            self.assertGreater(result.delay_us["p50"], 20000)
+            self.assertAlmostEqual(result.lost / result.sent, 0.05, delta=0.02)
+            self.assertAlmostEqual(result.duplicates / result.sent, 0.02, delta=0.01)
+
     def test_a_link_taken_down_takes_the_carrier_from_the_other_end(self):
         with Lab("down") as lab:
             left, router, _ = three_in_a_row(lab)

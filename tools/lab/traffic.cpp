@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "tools/lab/relay.h"
 #include "tools/lab/tcp_transfer.h"
 #include "tools/lab/udp_stream.h"
 
@@ -35,6 +36,9 @@ struct Arguments {
     std::uint64_t size = 64;
     std::uint64_t bytes = 0;
     std::uint32_t stream = 1;
+    std::string delay = "0";
+    std::string jitter = "0";
+    lab::RelayOptions relay;
 };
 
 std::string source(const Arguments& arguments) {
@@ -72,6 +76,13 @@ std::string tcp_send(const Arguments& arguments) {
     return lab::run_tcp_sender(options);
 }
 
+std::string relay(const Arguments& arguments) {
+    lab::RelayOptions options = arguments.relay;
+    options.delay = duration_of(arguments.delay);
+    options.jitter = duration_of(arguments.jitter);
+    return lab::run_relay(options);
+}
+
 }  // namespace
 
 int main(int count, char** values) {
@@ -82,6 +93,7 @@ int main(int count, char** values) {
     auto* udp_sink = app.add_subcommand("sink", "receive and judge them");
     auto* sender = app.add_subcommand("tcp-send", "send a stream whose bytes can be checked");
     auto* receiver = app.add_subcommand("tcp-receive", "check one such stream");
+    auto* cable = app.add_subcommand("relay", "be a slow or lossy cable between two interfaces");
     for (auto* role : {udp_source, sender}) {
         role->add_option("--to", arguments.to, "ADDRESS:PORT, [IPV6]:PORT")->required();
         role->add_option("--from", arguments.from, "ADDRESS:PORT to send from");
@@ -97,14 +109,26 @@ int main(int count, char** values) {
         role->add_option("--listen", arguments.listen, "ADDRESS:PORT")->required();
     udp_sink->add_option("--gap", arguments.gap, "silence that counts as a gap");
     udp_sink->add_option("--report", arguments.report, "print interim lines this often");
+    cable->add_option("--left", arguments.relay.left, "interface")->required();
+    cable->add_option("--right", arguments.relay.right, "interface")->required();
+    cable->add_option("--delay", arguments.delay, "of each frame, each way, such as 20ms");
+    cable->add_option("--jitter", arguments.jitter, "at most this much more");
+    cable->add_option("--loss", arguments.relay.loss, "share of frames, 0 to 1");
+    cable->add_option("--duplicate", arguments.relay.duplicate, "share of frames, 0 to 1");
     CLI11_PARSE(app, count, values);
     try {
         lab::stop_on_signals();
-        const std::string result =
-            udp_source->parsed() ? source(arguments)
-            : udp_sink->parsed() ? sink(arguments)
-            : sender->parsed()   ? tcp_send(arguments)
-                                 : lab::run_tcp_receiver(lab::Endpoint::parse(arguments.listen));
+        std::string result;
+        if (udp_source->parsed())
+            result = source(arguments);
+        else if (udp_sink->parsed())
+            result = sink(arguments);
+        else if (sender->parsed())
+            result = tcp_send(arguments);
+        else if (receiver->parsed())
+            result = lab::run_tcp_receiver(lab::Endpoint::parse(arguments.listen));
+        else
+            result = relay(arguments);
         fmt::print("{}\n", result);
         return 0;
     } catch (const std::exception& problem) {
