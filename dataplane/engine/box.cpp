@@ -73,6 +73,7 @@ struct Box::Parts {
     [[nodiscard]] std::expected<void, Error> run_until_stopped();
     [[nodiscard]] std::expected<void, Error> start_forwarding();
     void follow_links();
+    [[nodiscard]] bool is_interface_up(std::size_t port, const std::string& interface);
     // Waits for something to happen, and lets who it happened to handle it.
     void turn();
     [[nodiscard]] Duration patience(Instant time) const;
@@ -102,6 +103,8 @@ struct Box::Parts {
     Desk desk;
     bool asks_drivers = false;  // some port is no interface of the kernel
     Instant next_link_poll{};
+    std::vector<InterfaceIndex> interfaces;  // by PortId: the kernel's, behind the port
+    bool is_interface_replaced = false;
     bool is_forwarding = false;
     bool is_reclaiming = false;  // states wait for a worker to let go of them
     bool must_stop = false;
@@ -302,6 +305,7 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
             return started;
     fabric->start();
     is_forwarding = true;
+    interfaces.resize(ports.size());
     follow_links();
     if (auto opened = desk.open(commands); !opened)
         return opened;
@@ -311,16 +315,24 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
     return {};
 }
 
+// The driver's sockets stay with the interface they were opened on: one that comes back by its name
+// is another, and wants a new start.
+bool Box::Parts::is_interface_up(std::size_t port, const std::string& interface) {
+    const auto link = find_link(interface);
+    if (!link || !*link)
+        return false;
+    InterfaceIndex& known = interfaces[port];
+    if (known == InterfaceIndex{})
+        known = (*link)->index;
+    is_interface_replaced |= known != (*link)->index;
+    return (*link)->is_up && known == (*link)->index;
+}
+
 // A kernel's interface knows its carrier; of other devices the driver is asked.
 void Box::Parts::follow_links() {
     for (std::size_t i = 0; i < ports.size(); ++i) {
-        bool is_up = false;
-        if (const auto interface = ports[i].device_name().interface()) {
-            const auto link = find_link(*interface);
-            is_up = link && *link && (*link)->is_up;
-        } else {
-            is_up = ports[i].has_link();
-        }
+        const auto interface = ports[i].device_name().interface();
+        const bool is_up = interface ? is_interface_up(i, *interface) : ports[i].has_link();
         if (ports[i].is_up().exchange(is_up) == is_up)
             continue;
         say("port {}: link {}", ports[i].name(), is_up ? "up" : "down");
@@ -336,7 +348,9 @@ std::expected<void, Error> Box::Parts::run_until_stopped() {
             if (auto started = start_forwarding(); !started)
                 return started;
         if (fabric->exchange().has_lost_twin())
-            return std::unexpected(Error{"an interface of this box was deleted: starting anew"});
+            return std::unexpected(Error{"an interface of this box was deleted: start anew"});
+        if (is_interface_replaced)
+            return std::unexpected(Error{"the interface behind a port is another now: start anew"});
     }
     say("stopping");
     keeper.say_stopping();

@@ -32,7 +32,9 @@ void Bell::wake() {
 }
 
 void Bell::answer() {
-    sleeps_.store(false, std::memory_order_relaxed);
+    if (sleeps_.exchange(false, std::memory_order_relaxed))
+        return;  // nobody rang
+    // A ringer that has yet to write wakes the next sleep for nothing, once.
     std::uint64_t rings = 0;
     [[maybe_unused]] const auto got = read(descriptor_, &rings, sizeof rings);
 }

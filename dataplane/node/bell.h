@@ -31,7 +31,7 @@ class Bell {
         sleeps_.store(true, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
-    // The sleeper, awake again: takes the rings of the bell back.
+    // The sleeper, awake again after it announced: takes the rings of the bell back.
     void answer();
     // Readable after a ring.
     [[nodiscard]] int descriptor() const { return descriptor_; }

@@ -430,6 +430,39 @@ class Twins(unittest.TestCase):
             scene.box.node.setup(*scene.box.route_lines())
             scene.customer.wait_for_ping("203.0.113.10", 5, source="198.51.100.10")
 
+    def test_an_interface_that_goes_down_under_traffic_holds_up_nobody(self):
+        with Lab("down") as lab:
+            scene = Scene(lab)
+            scene.start()
+            stream = Stream(lab, "out", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=20000)
+            stream.wait_for_packets()
+            for _ in range(5):
+                scene.node.ip("link set phy-wan down")
+                self.assertEqual(scene.customer.ping("10.1.0.1", count=2), 2)
+                scene.node.ip("link set phy-wan up")
+                time.sleep(0.1)
+            scene.node.ip("link set phy-wan down")
+            stream.stop()
+            # A socket whose interface is down must not keep the worker awake.
+            begin = cpu_seconds(scene.box.process.pid)
+            time.sleep(2)
+            self.assertLess(cpu_seconds(scene.box.process.pid) - begin, 0.1)
+            scene.node.ip("link set phy-wan up")
+            wait_until(lambda: "LOWER_UP" in scene.node.ip("link show dev wan0"), 3, "the carrier of wan0")
+            scene.node.setup(*scene.box.route_lines())
+            scene.customer.wait_for_ping("203.0.113.10", 5, source="198.51.100.10")
+
+    def test_an_interface_that_was_made_anew_asks_for_a_new_start(self):
+        with Lab("anew") as lab:
+            scene = Scene(lab)
+            scene.start()
+            scene.node.ip("link del phy-wan")
+            wait_until(lambda: "LOWER_UP" not in scene.node.ip("link show dev wan0"), 3, "wan0 to lose its carrier")
+            self.assertEqual(scene.customer.ping("10.1.0.1"), 3)
+            lab.link(scene.provider, "wan", scene.node, "phy-wan")
+            self.assertEqual(scene.box.process.wait(5), 1)
+            self.assertIn("start anew", scene.box.process.said())
+
     def test_a_second_instance_is_refused_whatever_its_run_directory(self):
         with Lab("second") as lab:
             scene = Scene(lab)

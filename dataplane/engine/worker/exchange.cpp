@@ -93,13 +93,15 @@ bool Exchange::has_punts() const {
 void Exchange::wait(std::span<const ExchangeTwin*> ready, std::size_t& ready_count,
                     bool may_sleep) {
     std::array<epoll_event, events_at_once> events{};
-    if (may_sleep) {
+    const bool is_announced = may_sleep;
+    if (is_announced) {
         bell_.announce();
         may_sleep = !has_punts() && !must_stop_.load(std::memory_order_relaxed);
     }
     const int count =
         epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()), may_sleep ? -1 : 0);
-    bell_.answer();
+    if (is_announced)
+        bell_.answer();
     for (int i = 0; i < count; ++i)
         if (const auto* twin =
                 static_cast<const ExchangeTwin*>(events[static_cast<std::size_t>(i)].data.ptr);

@@ -24,6 +24,7 @@ Worker::Worker(WorkerRequest request, const node::TunnelFinder& tunnels, fib::Pu
       idle_(request_.poll, request_.sockets, request_.blind_inlets, bell) {}
 
 void Worker::run() {
+    idle_.settle();
     publisher_.enter(request_.index);
     while (!must_stop_.load(std::memory_order_relaxed)) {
         const std::uint64_t start = rte_rdtsc();
