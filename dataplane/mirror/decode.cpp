@@ -136,7 +136,8 @@ std::optional<Message<Header>> open(const nlmsghdr* head) {
     std::memcpy(&message.header, mnl_nlmsg_get_payload(head), sizeof(Header));
     const auto* start =
         static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(head, sizeof(Header)));
-    const auto* end = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_tail(head));
+    // Not libmnl's tail, which is rounded up beyond a message of an odd length.
+    const auto* end = reinterpret_cast<const std::uint8_t*>(head) + head->nlmsg_len;
     if (start < end)
         message.attributes = index({start, end});
     return message;
