@@ -98,7 +98,7 @@ struct Controller::Machine {
             refresh_sessions();
             refresh_fates();
             while (!queue.empty()) {
-                const decision::Evidence evidence = std::move(queue.front());
+                const decision::Evidence evidence = queue.front();
                 queue.pop_front();
                 decide(now, evidence, {});
             }

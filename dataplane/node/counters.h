@@ -81,8 +81,8 @@ struct Counters {
     explicit Counters(const Extent& extent)
         : ports(extent.ports),
           tunnels(extent.tunnels),
-          set_count(extent.sets),
-          passive(extent.uplinks * extent.sets * families.size()) {}
+          set_count_(extent.sets),
+          passive_(extent.uplinks * extent.sets * families.size()) {}
 
     std::array<Count, packet::drop_count> drops;
     std::array<Count, packet::punt_count> punts;  // handed to the kernel
@@ -101,20 +101,20 @@ struct Counters {
     // Passive evidence: packets of a prefix set that came in by, or left by, an uplink
     // (detection.md, class P), whatever became of them.
     [[nodiscard]] Traffic& of(UplinkId uplink, PrefixSetId set, Family family) {
-        return passive[slot(uplink, set, family)];
+        return passive_[slot(uplink, set, family)];
     }
     [[nodiscard]] const Traffic& of(UplinkId uplink, PrefixSetId set, Family family) const {
-        return passive[slot(uplink, set, family)];
+        return passive_[slot(uplink, set, family)];
     }
 
  private:
     [[nodiscard]] std::size_t slot(UplinkId uplink, PrefixSetId set, Family family) const {
-        return (uplink.value * set_count + set.value) * families.size() +
+        return (uplink.value * set_count_ + set.value) * families.size() +
                static_cast<std::size_t>(family);
     }
 
-    std::size_t set_count;
-    std::vector<Traffic> passive;  // [uplink][set][family]
+    std::size_t set_count_;
+    std::vector<Traffic> passive_;  // [uplink][set][family]
 };
 
 }  // namespace detour::node

@@ -44,9 +44,9 @@ class TransmitNode {
     }
     // Sends what was gathered; after every burst.
     void flush() {
-        for (std::uint16_t port = 0; port < queues_.size(); ++port)
+        for (std::size_t port = 0; port < queues_.size(); ++port)
             if (queues_[port].count != 0)
-                flush(port);
+                flush(static_cast<std::uint16_t>(port));
     }
 
  private:
