@@ -14,6 +14,7 @@ namespace {
 
 std::string unknown_port(const Draft& draft, std::string_view name) {
     std::vector<std::string_view> names;
+    names.reserve(draft.ports.size());
     for (const PortDraft& port : draft.ports)
         names.push_back(port.name);
     if (const auto meant = nearest(name, names); !meant.empty())

@@ -29,18 +29,23 @@ using program::ExitCode;
 struct Plane {
     std::string_view name;
     bool (*is_wanted)(const model::Config&);
-    // Built without it (meson's options), a box still runs what is there.
-    bool is_optional;
 };
 
 constexpr std::array planes{
     Plane{"detour-dataplane",
           [](const model::Config& config) {
               return config.dataplane.kind == model::DataplaneKind::dpdk;
-          },
-          false},
-    Plane{"detourd", [](const model::Config&) { return true; }, true},
+          }},
+    Plane{"detourd", [](const model::Config&) { return true; }},
 };
+
+std::vector<std::string> names_of_planes() {
+    std::vector<std::string> names;
+    names.reserve(planes.size());
+    for (const Plane& plane : planes)
+        names.emplace_back(plane.name);
+    return names;
+}
 
 int fail(ExitCode code, std::string_view text) {
     fmt::print(stderr, "detour: {}\n", text);
@@ -60,6 +65,7 @@ bool lock(const std::filesystem::path& file) {
     return descriptor >= 0 && ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
 }
 
+// All planes that the configuration wants, or the one that `only` names.
 std::expected<std::vector<supervise::Command>, std::string> commands_for(
     const model::Config& config, const program::Options& options, const std::string& only) {
     const auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -68,23 +74,19 @@ std::expected<std::vector<supervise::Command>, std::string> commands_for(
         if (!plane.is_wanted(config) || (!only.empty() && only != plane.name))
             continue;
         const auto executable = directory / plane.name;
-        if (::access(executable.c_str(), X_OK) == 0)
-            commands.push_back(
-                {std::string(plane.name),
-                 executable,
-                 {"--config", options.config_file.native(), "--run-dir",
-                  options.run().path().native(), "--state-dir", options.state_dir.native()}});
-        else if (!plane.is_optional)
-            return std::unexpected(
-                fmt::format("there is no {} to run: {}; is it installed, or the build without it? "
-                            "(dataplane: {{kind: kernel}} needs none)",
-                            executable.native(), std::strerror(errno)));
-        else
-            fmt::print(stderr, "detour: there is no {}: going on without it\n",
-                       executable.native());
+        if (::access(executable.c_str(), X_OK) != 0)
+            return std::unexpected(fmt::format(
+                "there is no {} to run ({}): install it, or build it "
+                "(-Ddataplane=enabled); dataplane: {{kind: kernel}} needs no data plane",
+                executable.native(), std::strerror(errno)));
+        commands.push_back(
+            {std::string(plane.name),
+             executable,
+             {"--config", options.config_file.native(), "--run-dir", options.run().path().native(),
+              "--state-dir", options.state_dir.native()}});
     }
     if (commands.empty())
-        return std::unexpected("there is nothing to run");
+        return std::unexpected(fmt::format("there is no {} in kind kernel: nothing to run", only));
     return commands;
 }
 
@@ -132,7 +134,7 @@ Action declare_run(CLI::App& arguments) {
                     "One plane alone: with the data plane, another program (FRR, BIRD, ip) is the "
                     "control plane")
         ->type_name("PLANE")
-        ->check(CLI::IsMember(std::vector<std::string>{"detour-dataplane", "detourd"}));
+        ->check(CLI::IsMember(names_of_planes()));
     arguments.footer(
         "SIGTERM and SIGINT stop the planes, a second one kills them; SIGHUP, SIGUSR1 and SIGUSR2 "
         "are\npassed on. Exit status: 0 stopped as asked, 1 failed, 64 wrong usage, 78 wrong "

@@ -90,7 +90,7 @@ std::vector<json> PlaneControl::wait_for_end() {
     return messages;
 }
 
-Box::Box(Planes planes) {
+Box::Box(Planes planes) : planes_(planes) {
     std::string name = (std::filesystem::temp_directory_path() / "detour-box-XXXXXX").native();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     directory_ = name;
@@ -127,8 +127,11 @@ std::string Box::next_notification() const {
 }
 
 void Box::start(std::vector<std::string> arguments) {
-    if (arguments.empty())
+    if (arguments.empty()) {
         arguments = {"run", "--config", SOURCE_DIR "/conf/examples/minimal.yaml"};
+        if (planes_ == Planes::dataplane_only)
+            arguments.insert(arguments.end(), {"--only", "detour-dataplane"});
+    }
     arguments.insert(arguments.begin(), (directory_ / "detour").native());
     arguments.insert(arguments.end(), {"--run-dir", run_dir().native(), "--state-dir",
                                        (directory_ / "state").native()});

@@ -45,6 +45,7 @@ class PlaneControl {
 
 class Box {
  public:
+    // What is installed beside `detour`.
     enum class Planes { both, dataplane_only, none };
 
     explicit Box(Planes planes = Planes::both);
@@ -52,8 +53,8 @@ class Box {
     Box(const Box&) = delete;
     Box& operator=(const Box&) = delete;
 
-    // Starts `detour ARGUMENTS --run-dir .. --state-dir ..`, by default as "run" with the minimal
-    // example.
+    // Starts `detour ARGUMENTS --run-dir .. --state-dir ..`, by default as "run" (of what is
+    // installed only) with the minimal example.
     void start(std::vector<std::string> arguments = {});
     // The next plane that starts.
     [[nodiscard]] PlaneControl next_plane();
@@ -74,6 +75,7 @@ class Box {
     [[nodiscard]] const std::string& errors() const { return errors_; }
 
  private:
+    Planes planes_;
     std::filesystem::path directory_;
     std::filesystem::path run_dir_;
     supervise::Descriptor listener_;

@@ -154,11 +154,32 @@ TEST_CASE("a configuration with errors starts nothing") {
     CHECK(box.errors().find("detect.targets: no target at all") != std::string::npos);
 }
 
-TEST_CASE("a data plane that is not installed is said, not tried") {
-    Box box(Box::Planes::none);
-    box.start();
-    CHECK(box.wait_for_end() == 78);
-    CHECK(box.errors().find("there is no") != std::string::npos);
+TEST_CASE("a plane that is not installed is said, not tried") {
+    for (const auto& [planes, missing] : {std::pair{Box::Planes::none, "/detour-dataplane"},
+                                          {Box::Planes::dataplane_only, "/detourd"}}) {
+        Box box(planes);
+        box.start({"run", "--config", SOURCE_DIR "/conf/examples/minimal.yaml"});
+        CHECK(box.wait_for_end() == 78);
+        CHECK(box.errors().find("there is no ") != std::string::npos);
+        CHECK(box.errors().find(std::string(missing) + " to run") != std::string::npos);
+    }
+}
+
+TEST_CASE("one plane can run alone, and only one that there is") {
+    Box box;
+    box.start({"run", "--only", "detourd", "--config", SOURCE_DIR "/conf/examples/minimal.yaml"});
+    CHECK(box.next_plane().name() == "detourd");
+    box.signal(SIGTERM);
+    CHECK(box.wait_for_end() == 0);
+
+    Box kernel;
+    kernel.start({"run", "--only", "detour-dataplane", "--config",
+                  SOURCE_DIR "/conf/examples/kernel-container.yaml"});
+    CHECK(kernel.wait_for_end() == 78);
+
+    Box misspelt;
+    misspelt.start({"run", "--only", "dataplane"});
+    CHECK(misspelt.wait_for_end() == 64);
 }
 
 TEST_CASE("in kind kernel the control plane runs alone") {
