@@ -80,7 +80,8 @@ class Decider {
  public:
     // `since_snapshot`: how long ago the state was taken, by the wall clock. A block that the state
     // does not know starts on the first uplink that can carry it.
-    explicit Decider(Options options, std::optional<State> state = {}, Duration since_snapshot = {});
+    explicit Decider(Options options, std::optional<State> state = {},
+                     Duration since_snapshot = {});
     Decider(Decider&&) noexcept;
     Decider& operator=(Decider&&) noexcept;
     ~Decider();
