@@ -32,6 +32,7 @@ namespace detour::decision {
 inline constexpr std::uint32_t nowhere = 0xffffffff;
 
 // The criterion of section 4 that a moment brings; what misses only that is not said yet.
+inline constexpr std::string_view escapes_are_spent = "the escapes of this hour are spent";
 inline constexpr std::string_view no_proof_since_onset = "T was not good since the onset";
 
 [[nodiscard]] inline bool contains(const std::vector<std::uint32_t>& list, std::uint32_t value) {
@@ -73,6 +74,12 @@ struct Uplink {
     std::optional<Instant> bfd_down;
     double utilisation = 0;
     std::vector<bool> shares_fate;  // by the uplink led through
+};
+
+// A target, whichever way it is asked.
+struct Heard {
+    std::optional<Instant> silent_since;  // first lost C since the last good one
+    std::optional<Instant> retired;
 };
 
 // One (uplink, block).
@@ -201,6 +208,8 @@ struct Decider::Machine {
     void take_sentinel(const ProbeOutcome& input);
     void take_egress(const ProbeOutcome& input);
     void settle_lost(std::uint32_t uplink, const Way::Waiting& lost, Detector::Control control);
+    void hear_target(TargetId target, Family family, Result result, Instant sent);
+    void ask_again();
     void update_half(Watched& watched);
     void update_ready(std::uint32_t uplink, std::uint32_t block);
     [[nodiscard]] Detector& detector(std::uint32_t uplink, std::uint32_t block,
@@ -213,6 +222,8 @@ struct Decider::Machine {
     void evaluate_all();
     [[nodiscard]] bool is_quiet(std::uint32_t uplink, std::uint32_t block) const;
     [[nodiscard]] Facts facts(std::uint32_t uplink, std::uint32_t block);
+    void add_passive(Facts& facts, std::uint32_t uplink, std::uint32_t block);
+    void add_other_uplinks(Facts& facts, std::uint32_t uplink, Family family) const;
     [[nodiscard]] std::optional<Instant> onset(std::uint32_t uplink, std::uint32_t block) const;
     [[nodiscard]] const Detector* loudest(const Watched& watched) const;
     [[nodiscard]] bool is_dead(const Silence& silence, Family family) const;
@@ -233,6 +244,8 @@ struct Decider::Machine {
         Place place = Place::unknown;
     };
     [[nodiscard]] Explanation armed(const Ask& ask) const;
+    void require_egress(Explanation& why, const Ask& ask) const;
+    void require_strength(Explanation& why, const Ask& ask) const;
     [[nodiscard]] bool is_spent(std::uint32_t block, std::uint32_t uplink) const;
     [[nodiscard]] std::string_view may_escape(std::uint32_t block) const;
     [[nodiscard]] bool is_mass_brake_on(std::uint32_t block) const;
@@ -261,10 +274,14 @@ struct Decider::Machine {
     void enter(std::uint32_t block, MoveStep step, Explanation why = {});
     void advance(std::uint32_t block);
     [[nodiscard]] bool step_move(std::uint32_t block);
+    [[nodiscard]] bool step_forwarding(std::uint32_t block);
+    [[nodiscard]] bool step_announce(std::uint32_t block);
+    [[nodiscard]] bool step_overlap(std::uint32_t block);
     [[nodiscard]] bool step_gate(std::uint32_t block);
     [[nodiscard]] bool step_verify(std::uint32_t block);
     void give_back(std::uint32_t block, std::string_view reason);
     void no_life(std::uint32_t block);
+    void close_dead_session(std::uint32_t uplink, Verdict reason);
     void finish(std::uint32_t block, std::string_view how);
     void hear_life(std::uint32_t block, std::uint32_t arrival, std::uint32_t target, Instant sent);
     void session_fell(std::uint32_t uplink, Family family);
@@ -291,6 +308,9 @@ struct Decider::Machine {
 
     // memory.cpp
     void restore(const State& state, Instant taken);
+    void restore_watch(const WatchState& saved, Instant taken);
+    [[nodiscard]] bool restore_block(std::uint32_t block, const BlockState& saved, Instant taken);
+    void restore_move(std::uint32_t block, const MoveState& saved, Instant taken);
     [[nodiscard]] State snapshot(Instant at) const;
     [[nodiscard]] Views views(Instant at);
     [[nodiscard]] BlockView block_view(std::uint32_t block, Instant at) const;
@@ -340,6 +360,7 @@ struct Decider::Machine {
     Duration since_snapshot;
     std::array<std::vector<std::uint32_t>, 2> asns;  // by family, by target of the family
     std::vector<std::uint32_t> target_index;         // TargetId -> index within its family
+    std::vector<Heard> heard;                        // by TargetId
     std::vector<Uplink> uplinks;
     std::vector<Way> ways;
     std::vector<Placed> placed;

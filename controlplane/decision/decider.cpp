@@ -81,6 +81,7 @@ Decider::Machine::Machine(Options given, std::optional<State> state, Duration si
             target_index.resize(target.id.value + std::size_t{1});
         target_index[target.id.value] = next[static_cast<std::size_t>(target.family)]++;
     }
+    heard.resize(target_index.size());
     const std::size_t count = options.uplinks.size();
     uplinks.resize(count);
     for (auto& uplink : uplinks)
@@ -142,8 +143,10 @@ void Decider::Machine::take(const Evidence& evidence) {
     if (!is_started)
         return;
     const auto passed = std::erase_if(wakeups, [&](Instant at) { return at <= now; });
-    if (passed != 0)
+    if (passed != 0) {
         evaluate_all();
+        ask_again();
+    }
     for (std::uint32_t b = 0; b < block_count(); ++b) {
         if (!placed[b].exists)
             continue;

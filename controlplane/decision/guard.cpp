@@ -70,40 +70,51 @@ Explanation Decider::Machine::armed(const Ask& ask) const {
         const bool is_since = good && *good >= *ask.onset;
         require(why, is_since, no_proof_since_onset, truth("tunnel-since", is_since));
     }
-    // Silenced by a null route on u: the last result before the onset stands, be it the onset of
-    // the incident's first escape.
+    require_egress(why, ask);
+    const bool is_shared = ask.place == Place::inside && uplink.shares_fate[ask.from];
+    require(why, !is_shared, "its paths lead through the provider that drops the block",
+            truth("other-fate", !is_shared));
+    require_strength(why, ask);
+    return why;
+}
+
+// Silenced by a null route on u: the last result before the onset stands. One that has been silent
+// since the incident's first escape is judged by that onset.
+void Decider::Machine::require_egress(Explanation& why, const Ask& ask) const {
     const auto egress = watched(ask.to, ask.block).egress_good;
     std::optional<Duration> egress_age;
     if (egress) {
         const auto& incident = placed[ask.block].incident;
-        const Instant until = std::min(ask.onset.value_or(now), now);
-        egress_age = std::max(std::min(until, incident.value_or(until)) - *egress, Duration{});
+        Instant until = std::min(ask.onset.value_or(now), now);
+        if (incident && *egress <= *incident)
+            until = std::min(until, *incident);
+        egress_age = std::max(until - *egress, Duration{});
     }
     require(why, egress_age && *egress_age <= limits().armed_age,
             "E was not good within the armed age",
             age("egress-age", egress_age, limits().armed_age));
+}
+
+// Capacity >= p95 + 30 % if a limit is set; and to an attack only what can stand it.
+void Decider::Machine::require_strength(Explanation& why, const Ask& ask) const {
+    const auto& option = options.uplinks[ask.to];
+    const auto capacity = option.limit ? static_cast<double>(option.limit->bits_per_second) : 0.0;
     if (option.limit) {
         double load = watched(ask.from, ask.block).passive.p95_bits();
         for (std::uint32_t b = 0; b < block_count(); ++b)
             if (placed[b].exists && b != ask.block && placed[b].carrier == ask.to)
                 load += watched(ask.to, b).passive.p95_bits();
         const double wanted = load * limits().headroom;
-        const auto capacity = static_cast<double>(option.limit->bits_per_second);
         require(why, capacity >= wanted, "its capacity is below p95 + 30 %",
                 {"capacity", capacity, Comparison::at_least, wanted, Unit::none, 0, "4", true});
     }
-    const bool is_shared = ask.place == Place::inside && uplink.shares_fate[ask.from];
-    require(why, !is_shared, "its paths lead through the provider that drops the block",
-            truth("other-fate", !is_shared));
-    if (ask.reason == Verdict::attacked) {
-        const auto attack = watched(ask.from, ask.block).passive.attack(ask.onset.value_or(now));
-        const bool is_strong =
-            option.purpose == Purpose::scrubber ||
-            (option.limit && static_cast<double>(option.limit->bits_per_second) > attack.peak_bits);
-        require(why, is_strong, "it is no scrubber and its limit does not exceed the attack",
-                truth("stands-attack", is_strong));
-    }
-    return why;
+    if (ask.reason != Verdict::attacked)
+        return;
+    const auto attack = watched(ask.from, ask.block).passive.attack(ask.onset.value_or(now));
+    const bool is_strong =
+        option.purpose == Purpose::scrubber || (option.limit && capacity > attack.peak_bits);
+    require(why, is_strong, "it is no scrubber and its limit does not exceed the attack",
+            truth("stands-attack", is_strong));
 }
 
 // Tried in this incident, and not proven well since.
@@ -127,7 +138,7 @@ std::string_view Decider::Machine::may_escape(std::uint32_t b) const {
     const auto hour = std::ranges::count_if(
         block.escapes, [&](Instant at) { return now - at < std::chrono::hours(1); });
     if (hour >= limits().escapes_per_hour)
-        return "the escapes of this hour are spent";
+        return escapes_are_spent;
     if (verdict != Verdict::uplink_dead && verdict != Verdict::session_down && is_mass_brake_on(b))
         return "mass brake: another set moves first";
     return {};
@@ -195,8 +206,10 @@ void Decider::Machine::hold(std::uint32_t b, std::uint32_t to, Explanation why) 
         return;
     block.held_said.push_back(reason);
     const auto target = to == nowhere ? std::nullopt : std::optional(id_of(to));
-    say(Held{id_of(block.carrier), name_of(b), target, std::move(why)},
-        watched(block.carrier, b).cause);
+    const auto led_here = watched(block.carrier, b).cause;
+    if (why.missing == escapes_are_spent)
+        say(Said{Severity::page, target, name_of(b), why}, led_here);
+    say(Held{id_of(block.carrier), name_of(b), target, std::move(why)}, led_here);
 }
 
 bool Decider::Machine::has_update_budget(std::uint32_t b, std::uint32_t u,

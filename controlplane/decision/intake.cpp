@@ -58,6 +58,7 @@ void Decider::Machine::take_control(const ProbeOutcome& input) {
         of.control.lost(input.sent, target);
         of.proof.lost(input.sent, target);
     }
+    hear_target(*input.target, input.family, input.result, input.sent);
     of.halves[input.pair % of.halves.size()] = {input.pair, result};
     for (std::uint32_t b = 0; b < block_count(); ++b)
         if (placed[b].exists && family_of(b) == input.family)
@@ -77,6 +78,43 @@ void Decider::Machine::take_control(const ProbeOutcome& input) {
             continue;
         if (!is_good(input) || (touched >> b % 64 & 1) != 0)
             evaluate(u, b);
+    }
+}
+
+// "Retire targets (after 10 min; said)": one that answers no C while enough others do. An hour
+// later it is asked again.
+void Decider::Machine::hear_target(TargetId target, Family family, Result result, Instant sent) {
+    auto& ear = heard[target.value];
+    if (result != Result::lost)
+        return ear.silent_since.reset();
+    if (!ear.silent_since)
+        ear.silent_since = sent;
+    if (ear.retired || now - *ear.silent_since < limits().retire_after)
+        return;
+    std::uint32_t speaking = 0;
+    for (const auto& other : options.targets)
+        speaking += other.family == family && !heard[other.id.value].silent_since &&
+                            !heard[other.id.value].retired
+                        ? 1
+                        : 0;
+    if (speaking < limits().homed_targets)
+        return;
+    ear.retired = now;
+    wakeups.push_back(now + limits().retire_for);
+    say(RetireTarget{target, true});
+    Explanation why;
+    why.rule = "retired target";
+    why.note = std::to_string(target.value);
+    say(Said{Severity::warning, std::nullopt, std::nullopt, std::move(why)});
+}
+
+void Decider::Machine::ask_again() {
+    for (const auto& target : options.targets) {
+        auto& ear = heard[target.id.value];
+        if (!ear.retired || now - *ear.retired < limits().retire_for)
+            continue;
+        ear = {};
+        say(RetireTarget{target.id, false});
     }
 }
 

@@ -141,6 +141,13 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.half_dead_note = "some beacons or targets answer, others do not, and C is good";
     if (const Detector* speaker = loudest(watch))
         f.findings = speaker->findings(of.tally);
+    add_other_uplinks(f, u, family);
+    if (f.onset)
+        add_passive(f, u, b);
+    return f;
+}
+
+void Decider::Machine::add_other_uplinks(Facts& f, std::uint32_t u, Family family) const {
     for (std::uint32_t other = 0; other < uplink_count(); ++other) {
         if (other == u || !uplinks[other].is_link_up)
             continue;
@@ -150,15 +157,17 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
         f.is_tunnel_good = true;
         f.is_tunnel_good_since |= f.onset && *good >= *f.onset;
     }
-    if (!f.onset)
-        return f;
+}
+
+// Traffic since the onset, of this block and of all blocks on the uplink together.
+void Decider::Machine::add_passive(Facts& f, std::uint32_t u, std::uint32_t b) {
+    auto& passive = watched(u, b).passive;
     const Instant quiet = f.findings.quiet.value_or(*f.onset);
-    f.passive = watch.passive.findings(*f.onset, quiet);
+    f.passive = passive.findings(*f.onset, quiet);
     if (f.findings.score >= limits().h)
-        f.attack = watch.passive.attack(*f.onset);
-    if (f.utilisation > 0 && watch.passive.mean() >= limits().passive_absent)
-        f.inbound_ratio =
-            watch.passive.rate(now, std::chrono::seconds(5)).value_or(0) / watch.passive.mean();
+        f.attack = passive.attack(*f.onset);
+    if (f.control.is_lossy && f.beacon.is_lossy && f.passive.before >= limits().passive_absent)
+        f.inbound_ratio = passive.rate(now, std::chrono::seconds(5)).value_or(0) / f.passive.before;
     double before = 0, since = 0;
     f.are_all_beacons_dead = true;
     for (std::uint32_t each = 0; each < block_count(); ++each) {
@@ -166,17 +175,16 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
             continue;
         auto& neighbour = watched(u, each);
         f.are_all_beacons_dead &= is_dead(neighbour.beacon, family_of(each));
-        const auto passive = neighbour.passive.findings(*f.onset, quiet);
-        if (passive.band == Band::unknown || passive.band == Band::absent)
+        const auto found = neighbour.passive.findings(*f.onset, quiet);
+        if (found.band == Band::unknown || found.band == Band::absent)
             continue;
-        before += passive.before;
-        since += passive.since;
+        before += found.before;
+        since += found.since;
     }
     f.is_inbound_dead = before >= limits().passive_absent && since < limits().passive_dead * before;
-    if (f.control.is_dead && f.beacon.is_dead && f.passive.band != Band::normal &&
-        f.passive.band != Band::partial)
+    const bool is_alive = f.passive.band == Band::normal || f.passive.band == Band::partial;
+    if (f.control.is_dead && f.beacon.is_dead && !is_alive)
         f.are_all_dead = are_all_dead(u, b, *f.onset);
-    return f;
 }
 
 // The ordinary moment, thousands of times an hour: HEALTHY, and nothing that could change it.

@@ -218,6 +218,73 @@ void add_classes(const Facts& facts, std::vector<Figure>& figures) {
                        "1", facts.passive.band != Band::dead});
 }
 
+void add_congestion(const Facts& facts, const Thresholds& t, std::vector<Figure>& figures) {
+    figures.push_back({"utilisation", facts.utilisation, Comparison::above, t.port_full,
+                       Unit::ratio, 0, "3", facts.utilisation > t.port_full});
+    figures.push_back({"inbound-ratio", facts.inbound_ratio, Comparison::above, t.congestion,
+                       Unit::none, 0, "3", facts.inbound_ratio > t.congestion});
+}
+
+std::string_view note_on_dead(const Facts& facts) {
+    if (!facts.is_link_up)
+        return "the link is down; T is good on another uplink";
+    if (facts.is_bfd_down)
+        return "BFD is down; T is good on another uplink";
+    if (facts.sentinel == SentinelFacts::good)
+        return "C and B are dead, the provider's own hosts answer, inbound is dead";
+    return "C, B and inbound are dead";
+}
+
+std::string_view note_on_place(Place place) {
+    switch (place) {
+        case Place::inside:
+            return "S failed since the onset";
+        case Place::beyond:
+            return "S answers since the onset";
+        case Place::unknown:
+            break;
+    }
+    return "S says nothing since the onset";
+}
+
+// In words what has no figure.
+std::string_view note_on(const Facts& facts, const Judgement& judgement) {
+    switch (judgement.verdict) {
+        case Verdict::dataplane_down:
+            return facts.is_telemetry_lost ? "telemetry of the data plane is lost"
+                                           : "all links lost carrier together";
+        case Verdict::local_fault:
+            return "every kind of evidence of every uplink ended at once";
+        case Verdict::away:
+            return "not announced here";
+        case Verdict::session_down:
+            return facts.session == SessionState::down_refused
+                       ? "the neighbour closed the BGP session on purpose; carrier is up"
+                       : "the BGP session is down, no graceful restart runs, carrier is up";
+        case Verdict::uplink_dead:
+        case Verdict::uplink_isolated:
+            return note_on_dead(facts);
+        case Verdict::roa_invalid:
+            return "the RPKI cache says our announcement is invalid";
+        case Verdict::hijack:
+            return "the block was seen with a foreign origin";
+        case Verdict::attacked:
+        case Verdict::nullrouted:
+            return note_on_place(judgement.place);
+        case Verdict::partial:
+            return facts.is_half_dead ? facts.half_dead_note
+                                      : "the score is reached, but some of the block is alive";
+        case Verdict::probe_filtered:
+            return facts.passive.band == Band::normal
+                       ? "B is lost, but inbound traffic is normal"
+                       : "every B on the uplink is lost, but the provider's own hosts answer";
+        case Verdict::unclear:
+            return contradiction(facts);
+        default:
+            return {};
+    }
+}
+
 }  // namespace
 
 std::string_view missing_condition(const Facts& facts, const Thresholds& t,
@@ -275,88 +342,47 @@ Explanation explain(const Facts& facts, const Thresholds& t, const Judgement& ju
     why.rule = to_string(judgement.verdict);
     auto& figures = why.figures;
     switch (judgement.verdict) {
-        case Verdict::dataplane_down:
-            why.note = facts.is_telemetry_lost ? "telemetry of the data plane is lost"
-                                               : "all links lost carrier together";
-            return why;
-        case Verdict::local_fault:
-            why.note = "every kind of evidence of every uplink ended at once";
-            return why;
-        case Verdict::away:
-            why.note = "not announced here";
-            return why;
-        case Verdict::session_down:
-            why.note = facts.session == SessionState::down_refused
-                           ? "the neighbour closed the BGP session on purpose; carrier is up"
-                           : "the BGP session is down, no graceful restart runs, carrier is up";
-            return why;
         case Verdict::uplink_dead:
         case Verdict::uplink_isolated:
+        case Verdict::probe_filtered:
+        case Verdict::control_bad:
+        case Verdict::sentinel_bad:
+        case Verdict::healthy:
             add_classes(facts, figures);
-            why.note = !facts.is_link_up   ? "the link is down; T is good on another uplink"
-                       : facts.is_bfd_down ? "BFD is down; T is good on another uplink"
-                       : facts.sentinel == SentinelFacts::good
-                           ? "C and B are dead, the provider's own hosts answer, inbound is dead"
-                           : "C, B and inbound are dead";
-            return why;
+            break;
         case Verdict::congested:
             add_classes(facts, figures);
-            figures.push_back({"utilisation", facts.utilisation, Comparison::above, t.port_full,
-                               Unit::ratio, 0, "3", facts.utilisation > t.port_full});
-            figures.push_back({"inbound-ratio", facts.inbound_ratio, Comparison::above,
-                               t.congestion, Unit::none, 0, "3",
-                               facts.inbound_ratio > t.congestion});
-            return why;
-        case Verdict::roa_invalid:
-            why.note = "the RPKI cache says our announcement is invalid";
-            return why;
-        case Verdict::hijack:
-            why.note = "the block was seen with a foreign origin";
-            return why;
+            add_congestion(facts, t, figures);
+            break;
         case Verdict::attacked:
             figures.push_back({"attack-peak", facts.attack.peak, Comparison::above,
                                t.attack * facts.attack.p95, Unit::rate, 0, "3", true});
-            [[fallthrough]];
+            why.missing = missing_condition(facts, t, &figures);
+            break;
         case Verdict::nullrouted:
-            why.missing = missing_condition(facts, t, &figures);
-            why.note = judgement.place == Place::inside   ? "S failed since the onset"
-                       : judgement.place == Place::beyond ? "S answers since the onset"
-                                                          : "S says nothing since the onset";
-            return why;
         case Verdict::partial:
-            why.note = facts.is_half_dead ? std::string(facts.half_dead_note)
-                                          : "the score is reached, but some of the block is alive";
             why.missing = missing_condition(facts, t, &figures);
-            return why;
-        case Verdict::probe_filtered:
-            add_classes(facts, figures);
-            why.note = facts.passive.band == Band::normal
-                           ? "B is lost, but inbound traffic is normal"
-                           : "every B on the uplink is lost, but the provider's own hosts answer";
-            return why;
+            break;
         case Verdict::unseen:
             figures.push_back(counted("homed-targets", facts.findings.homed, Comparison::at_least,
                                       t.homed_targets, 0, "1"));
             why.missing = facts.findings.homed < t.homed_targets
                               ? "too few targets whose last reply came this way"
                               : "the caps of the targets that speak do not sum to h";
-            return why;
+            break;
         case Verdict::never_proven:
             why.missing = "no reply to the block came this way within 24 h";
-            return why;
-        case Verdict::control_bad:
-        case Verdict::sentinel_bad:
-        case Verdict::healthy:
-            add_classes(facts, figures);
-            return why;
+            break;
         case Verdict::unclear:
+            add_classes(facts, figures);
+            why.missing = missing_condition(facts, t, &figures);
+            if (!facts.veto.empty())
+                why.missing = facts.veto;
+            break;
+        default:
             break;
     }
-    add_classes(facts, figures);
-    why.missing = missing_condition(facts, t, &figures);
-    if (!facts.veto.empty())
-        why.missing = facts.veto;
-    why.note = contradiction(facts);
+    why.note = note_on(facts, judgement);
     return why;
 }
 

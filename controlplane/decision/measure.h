@@ -29,7 +29,7 @@ class LastTen {
     // The words of the table. Few results are no opinion.
     [[nodiscard]] bool is_good() const { return count_ >= 3 && loss() <= 0.3; }
     [[nodiscard]] bool is_lossy() const { return count_ >= 10 && loss() >= 0.3; }
-    [[nodiscard]] bool is_failing() const { return count_ >= 4 && loss() >= 0.7; }
+    [[nodiscard]] bool is_failing() const { return count_ >= 5 && loss() >= 0.8; }
 
  private:
     std::uint16_t bits_ = 0;

@@ -32,94 +32,108 @@ std::optional<Duration> age_of(std::optional<Instant> at, Instant now) {
 
 void Decider::Machine::restore(const State& state, Instant taken) {
     is_frozen = state.is_frozen;
-    for (const auto& saved : state.watches) {
-        const auto u = index_of(options.uplinks, saved.uplink);
-        const auto b = index_of(options.sets, saved.block);
-        if (u == nowhere || b == nowhere)
-            continue;
-        auto& watch = watched(u, b);
-        watch.has_sentinel_latch = saved.has_sentinel_latch;
-        watch.canary_leaks = saved.canary_leaks;
-        if (saved.beacon_good_age)
-            watch.beacon.restore_good(taken - *saved.beacon_good_age);
-        if (saved.egress_good_age)
-            watch.egress_good = taken - *saved.egress_good_age;
-        for (auto& each : watch.detectors)
-            each.set_discordance(saved.discordance);
-        watch.passive.set_before(saved.packets_per_second);
-    }
+    for (const auto& saved : state.watches)
+        restore_watch(saved, taken);
     for (const auto& saved : state.blocks) {
         const auto b = index_of(options.sets, saved.block);
-        if (b == nowhere || !placed[b].exists)
-            continue;
-        auto& block = placed[b];
-        std::vector<std::optional<Announcement>> announced(uplink_count());
-        for (const auto& each : saved.announced)
-            if (const auto u = index_of(options.uplinks, each.uplink); u != nowhere)
-                announced[u] = each.announcement;
-        const bool is_anywhere = std::ranges::any_of(
-            announced, [](const auto& each) { return each && !each->is_no_export; });
-        const auto egress = index_of(options.uplinks, saved.egress);
-        // Its uplinks are gone from the configuration: it starts as a new one.
-        if (!is_anywhere || egress == nowhere)
-            continue;
-        block.announced = std::move(announced);
-        block.egress = block.carrier = egress;
-        block.since = taken - saved.placed_age;
-        block.placed_by = saved.placed_by;
-        block.failed_returns = saved.failed_returns;
-        block.is_return_latched = saved.is_return_latched;
-        for (const auto id : saved.tried)
-            if (const auto u = index_of(options.uplinks, id); u != nowhere)
-                block.tried.push_back(u);
-        for (const auto age : saved.escape_ages)
-            block.escapes.push_back(taken - age);
-        for (const auto age : saved.return_ages)
-            block.returns.push_back(taken - age);
-        if (saved.last_return_age)
-            block.last_return = taken - *saved.last_return_age;
-        if (!saved.move)
-            continue;
-        const auto from = index_of(options.uplinks, saved.move->from);
-        const auto to = index_of(options.uplinks, saved.move->to);
-        if (from == nowhere || to == nowhere)
-            continue;
-        Move move;
-        move.kind = saved.move->kind;
-        move.step = saved.move->step;
-        move.from = from;
-        move.to = to;
-        move.reason = saved.move->reason;
-        move.stair = saved.move->stair;
-        move.has_life = saved.move->has_life;
-        move.began = taken - saved.move->age;
-        move.stepped = move.asked = now;
-        block.carrier = block.announced[from] ? from : to;
-        // A canary that was cut off is over: home is withdrawn, the next one waits its time.
-        if (move.step == MoveStep::canary) {
-            watched(to, b).last_canary = now;
-            block.leaving.push_back({to, now});
-            continue;
-        }
-        // What was acknowledged before is asked again; its time starts at the new answer. From the
-        // withdrawal on only the verification is left.
-        if (move.step >= MoveStep::gate && move.step <= MoveStep::withdraw)
-            move.step = MoveStep::announce;
-        if (move.step == MoveStep::announce && !block.announced[to])
-            move.step = MoveStep::forwarding;
-        if (move.step == MoveStep::life || move.step == MoveStep::complete)
-            move.acked = now;
-        block.move = std::move(move);
+        if (b != nowhere && placed[b].exists && restore_block(b, saved, taken) && saved.move)
+            restore_move(b, *saved.move, taken);
     }
     // Announced where nothing carries it: left over from a move that had ended.
     for (std::uint32_t b = 0; b < block_count(); ++b) {
         auto& block = placed[b];
         for (std::uint32_t u = 0; block.exists && u < uplink_count(); ++u) {
             const bool is_moving = block.move && (block.move->from == u || block.move->to == u);
-            if (block.announced[u] && u != block.carrier && !is_moving)
+            const bool is_leaving = std::ranges::any_of(
+                block.leaving, [&](const Leaving& each) { return each.uplink == u; });
+            if (block.announced[u] && u != block.carrier && !is_moving && !is_leaving)
                 block.leaving.push_back({u, now + limits().damping});
         }
     }
+}
+
+void Decider::Machine::restore_watch(const WatchState& saved, Instant taken) {
+    const auto u = index_of(options.uplinks, saved.uplink);
+    const auto b = index_of(options.sets, saved.block);
+    if (u == nowhere || b == nowhere)
+        return;
+    auto& watch = watched(u, b);
+    watch.has_sentinel_latch = saved.has_sentinel_latch;
+    watch.canary_leaks = saved.canary_leaks;
+    if (saved.beacon_good_age)
+        watch.beacon.restore_good(taken - *saved.beacon_good_age);
+    if (saved.egress_good_age)
+        watch.egress_good = taken - *saved.egress_good_age;
+    for (auto& each : watch.detectors)
+        each.set_discordance(saved.discordance);
+    watch.passive.set_before(saved.packets_per_second);
+}
+
+// False when its uplinks are gone from the configuration: then it starts as a new one.
+bool Decider::Machine::restore_block(std::uint32_t b, const BlockState& saved, Instant taken) {
+    auto& block = placed[b];
+    std::vector<std::optional<Announcement>> announced(uplink_count());
+    for (const auto& each : saved.announced)
+        if (const auto u = index_of(options.uplinks, each.uplink); u != nowhere)
+            announced[u] = each.announcement;
+    const bool is_anywhere = std::ranges::any_of(
+        announced, [](const auto& each) { return each && !each->is_no_export; });
+    const auto egress = index_of(options.uplinks, saved.egress);
+    if (!is_anywhere || egress == nowhere)
+        return false;
+    block.announced = std::move(announced);
+    block.egress = block.carrier = egress;
+    block.since = taken - saved.placed_age;
+    block.placed_by = saved.placed_by;
+    block.failed_returns = saved.failed_returns;
+    block.is_return_latched = saved.is_return_latched;
+    for (const auto id : saved.tried)
+        if (const auto u = index_of(options.uplinks, id); u != nowhere)
+            block.tried.push_back(u);
+    for (const auto age : saved.escape_ages)
+        block.escapes.push_back(taken - age);
+    for (const auto age : saved.return_ages)
+        block.returns.push_back(taken - age);
+    if (saved.last_return_age)
+        block.last_return = taken - *saved.last_return_age;
+    if (saved.incident_age)
+        block.incident = taken - *saved.incident_age;
+    return true;
+}
+
+void Decider::Machine::restore_move(std::uint32_t b, const MoveState& saved, Instant taken) {
+    auto& block = placed[b];
+    const auto from = index_of(options.uplinks, saved.from);
+    const auto to = index_of(options.uplinks, saved.to);
+    if (from == nowhere || to == nowhere)
+        return;
+    Move move;
+    move.kind = saved.kind;
+    move.step = saved.step;
+    move.from = from;
+    move.to = to;
+    move.reason = saved.reason;
+    move.stair = saved.stair;
+    move.has_life = saved.has_life;
+    move.began = taken - saved.age;
+    move.onset = block.incident;
+    move.stepped = move.asked = now;
+    block.carrier = block.announced[from] ? from : to;
+    // A canary that was cut off is over: home is withdrawn, the next one waits its time.
+    if (move.step == MoveStep::canary) {
+        watched(to, b).last_canary = now;
+        block.leaving.push_back({to, now});
+        return;
+    }
+    // What was acknowledged before is asked again; its time starts at the new answer. From the
+    // withdrawal on only the verification is left.
+    if (move.step >= MoveStep::gate && move.step <= MoveStep::withdraw)
+        move.step = MoveStep::announce;
+    if (move.step == MoveStep::announce && !block.announced[to])
+        move.step = MoveStep::forwarding;
+    if (move.step == MoveStep::life || move.step == MoveStep::complete)
+        move.acked = now;
+    block.move = std::move(move);
 }
 
 State Decider::Machine::snapshot(Instant at) const {
@@ -152,6 +166,7 @@ State Decider::Machine::snapshot(Instant at) const {
         for (const auto each : block.returns)
             saved.return_ages.push_back(at - each);
         saved.last_return_age = age_of(block.last_return, at);
+        saved.incident_age = age_of(block.incident, at);
         saved.is_return_latched = block.is_return_latched;
         state.blocks.push_back(std::move(saved));
         for (std::uint32_t u = 0; u < uplink_count(); ++u) {

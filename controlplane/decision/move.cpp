@@ -117,60 +117,22 @@ void Decider::Machine::advance(std::uint32_t b) {
 
 // One step, if its fact is there.
 bool Decider::Machine::step_move(std::uint32_t b) {
-    auto& block = placed[b];
-    auto& move = *block.move;
+    auto& move = *placed[b].move;
     switch (move.step) {
         case MoveStep::forwarding:
-            if (block.forwarding.is_done) {
-                enter(b, MoveStep::announce);
-                return true;
-            }
-            if (now - move.asked >= limits().acknowledge) {
-                move.asked = now;
-                say_forwarding(b);
-            }
-            return false;
+            return step_forwarding(b);
         case MoveStep::announce:
-            if (is_acked(b, move.to)) {
-                move.acked = now;
-                enter(b, move.kind == MoveKind::planned ? MoveStep::overlap : MoveStep::gate);
-                return true;
-            }
-            if (now - move.stepped >= limits().first_life) {
-                give_back(b, "the announcement was never acknowledged");
-                return true;
-            }
-            if (now - move.asked >= limits().acknowledge) {
-                move.asked = now;
-                say_announcement(b, move.to);
-            }
-            return false;
+            return step_announce(b);
         case MoveStep::gate:
             return step_gate(b);
         case MoveStep::overlap:
-            if (!is_conserved(b)) {
-                give_back(b, "inbound fell below 90 % while both announced");
-                return true;
-            }
-            if (now - move.stepped < limits().overlap)
-                return false;
-            enter(b, MoveStep::shutdown);
-            return true;
         case MoveStep::shutdown:
-            if (!is_conserved(b)) {
-                give_back(b, "inbound fell below 90 % while both announced");
-                return true;
-            }
-            // Without life on the new way yet, it is given one more overlap to show it.
-            if (now - move.stepped < limits().overlap * (move.has_life ? 1 : 2) ||
-                !is_acked(b, move.from))
-                return false;
-            enter(b, MoveStep::withdraw);
-            return true;
+            return step_overlap(b);
         case MoveStep::withdraw:
             if (!withdraw(b, move.from))
                 return false;
             set_carrier(b, move.to, move.reason);
+            close_dead_session(move.from, move.reason);
             enter(b, MoveStep::life);
             return true;
         case MoveStep::life:
@@ -179,6 +141,68 @@ bool Decider::Machine::step_move(std::uint32_t b) {
         default:
             return false;
     }
+}
+
+bool Decider::Machine::step_forwarding(std::uint32_t b) {
+    auto& move = *placed[b].move;
+    if (placed[b].forwarding.is_done) {
+        enter(b, MoveStep::announce);
+        return true;
+    }
+    if (now - move.asked >= limits().acknowledge) {
+        move.asked = now;
+        say_forwarding(b);
+    }
+    return false;
+}
+
+bool Decider::Machine::step_announce(std::uint32_t b) {
+    auto& move = *placed[b].move;
+    if (is_acked(b, move.to)) {
+        move.acked = now;
+        enter(b, move.kind == MoveKind::planned ? MoveStep::overlap : MoveStep::gate);
+        return true;
+    }
+    if (now - move.stepped >= limits().first_life) {
+        give_back(b, "the announcement was never acknowledged");
+        return true;
+    }
+    if (now - move.asked >= limits().acknowledge) {
+        move.asked = now;
+        say_announcement(b, move.to);
+    }
+    return false;
+}
+
+// Both announce: plainly, then with GRACEFUL_SHUTDOWN and prepends on u. Without life on v by then
+// it is given one more overlap to show it.
+bool Decider::Machine::step_overlap(std::uint32_t b) {
+    auto& move = *placed[b].move;
+    if (!is_conserved(b)) {
+        give_back(b, "inbound fell below 90 % while both announced");
+        return true;
+    }
+    const bool is_first = move.step == MoveStep::overlap;
+    const int overlaps = is_first || move.has_life ? 1 : 2;
+    if (now - move.stepped < limits().overlap * overlaps || !is_acked(b, move.from))
+        return false;
+    enter(b, is_first ? MoveStep::shutdown : MoveStep::withdraw);
+    return true;
+}
+
+// Section 6: if TCP still passes on UPLINK-DEAD send Cease, once nothing is announced there.
+void Decider::Machine::close_dead_session(std::uint32_t u, Verdict reason) {
+    if (reason != Verdict::uplink_dead)
+        return;
+    bool is_spoken_to = false;
+    for (std::uint32_t b = 0; b < block_count(); ++b) {
+        if (placed[b].exists && placed[b].announced[u])
+            return;
+        is_spoken_to |=
+            placed[b].exists && way(u, family_of(b)).session == SessionState::established;
+    }
+    if (is_spoken_to)
+        say(CeaseSession{id_of(u)});
 }
 
 // Section 4, step 3: withdraw when TCP has acknowledged and the gate has passed, or at first life.

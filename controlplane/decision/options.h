@@ -52,6 +52,7 @@ struct Thresholds {
     double attack = 3;      // x p95
     Duration attack_before = std::chrono::minutes(5);
     Duration retire_after = std::chrono::minutes(10);
+    Duration retire_for = std::chrono::hours(1);  // not in detection.md: then it is asked again
     // Section 4.
     Duration gate;          // withdraw: so long after the announcement was acknowledged
     double headroom = 1.3;  // capacity >= p95 x

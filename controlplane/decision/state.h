@@ -45,6 +45,7 @@ struct BlockState {
     std::optional<MoveState> move;
     Duration placed_age{};                 // since it is on `egress`
     Verdict placed_by = Verdict::healthy;  // the verdict that brought it there
+    std::optional<Duration> incident_age;  // since the onset of the incident's first escape
     std::vector<UplinkId> tried;           // in this incident
     // Brakes.
     std::uint32_t failed_returns = 0;

@@ -3,6 +3,7 @@
 #include "tests/unit/decision/world.h"
 
 #include <algorithm>
+#include <array>
 #include <variant>
 
 namespace world {
@@ -17,22 +18,6 @@ namespace {
 constexpr unsigned outside = 0xffff;
 constexpr Duration announce_travel = 20ms;
 constexpr Duration withdraw_travel = 60ms;
-
-Address v4(unsigned a, unsigned b, unsigned c, unsigned d) {
-    return Address::ipv4(static_cast<std::uint32_t>(a << 24 | b << 16 | c << 8 | d));
-}
-Address control(unsigned uplink) {
-    return v4(192, 0, 2, 1 + uplink);
-}
-Address sentinel(unsigned uplink, unsigned index) {
-    return v4(192, 0, 2, 100 + uplink * 8 + index);
-}
-Address target(unsigned index) {
-    return v4(203, 0, 113, 1 + index);
-}
-Address beacon(unsigned set, unsigned index) {
-    return v4(198, 51, 100 + set, index == 0 ? 2 : 254);
-}
 
 decision::Profile profile_of(probe::Profile profile) {
     return static_cast<decision::Profile>(profile);
@@ -97,12 +82,14 @@ World::World(Configuration configuration)
         options.id = set(s);
         options.name = "set" + std::to_string(s);
         options.beacons = {{beacon(s, 0), 0}, {beacon(s, 1), 0}};
+        options.has_ipv4 = configuration_.family == Family::ipv4;
+        options.has_ipv6 = !options.has_ipv4;
         brain.sets.push_back(std::move(options));
     }
     for (unsigned t = 0; t < configuration_.targets; ++t) {
         const TargetId id(static_cast<std::uint16_t>(t));
         probe_options_.targets.push_back({id, target(t)});
-        brain.targets.push_back({id, AsNumber(64501 + t % 3), Family::ipv4});
+        brain.targets.push_back({id, AsNumber(64501 + t % 3), configuration_.family});
     }
     start();
     count();
@@ -113,6 +100,28 @@ double World::random() {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
     z = (z ^ z >> 27) * 0x94d049bb133111ebU;
     return static_cast<double>((z ^ z >> 31) >> 11) * 0x1.0p-53;
+}
+
+// Documentation prefixes of either family.
+Address World::address(unsigned network, unsigned host) const {
+    if (configuration_.family == Family::ipv4)
+        return Address::ipv4(0xc6330000U + network * 256 + host);  // 198.51.0.0
+    std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+    octets[5] = static_cast<std::uint8_t>(network);
+    octets[15] = static_cast<std::uint8_t>(host);
+    return Address::ipv6(octets);
+}
+Address World::control(unsigned uplink) const {
+    return address(1, 1 + uplink);
+}
+Address World::sentinel(unsigned uplink, unsigned index) const {
+    return address(2, 100 + uplink * 8 + index);
+}
+Address World::target(unsigned index) const {
+    return address(3, 1 + index);
+}
+Address World::beacon(unsigned set, unsigned index) const {
+    return address(100 + set, index == 0 ? 2 : 254);
 }
 
 void World::later(Duration delay, std::function<void()> deed) {
@@ -133,7 +142,8 @@ void World::start() {
         if (!links_[u])
             feed(decision::LinkState{uplink(u), decision::Presence::down});
         if (sessions_[u])
-            feed(decision::Session{uplink(u), Family::ipv4, decision::SessionState::established});
+            feed(decision::Session{uplink(u), configuration_.family,
+                                   decision::SessionState::established});
     }
 }
 
@@ -171,8 +181,10 @@ void World::step() {
     now_ = std::max(now_, next);
     if (who == probes)
         return probe_in(probe::Tick{});
-    if (who == brain)
+    if (who == brain) {
+        ++wakeups_;
         return feed(decision::Tick{});
+    }
     const auto deed = queue_.top().deed;
     queue_.pop();
     deed();
@@ -327,7 +339,8 @@ void World::count() {
             if (watch_[{u, s}] == decision::Watch::suspect)
                 interval = std::min(interval, probe_options_.schedule.suspect_interval);
             const auto value = static_cast<std::uint64_t>(packets_[{u, s}]);
-            feed(decision::Counters{uplink(u), {set(s), Family::ipv4}, value, value, value * 500});
+            feed(decision::Counters{
+                uplink(u), {set(s), configuration_.family}, value, value, value * 500});
         }
     }
     // As fine as the world's own time must be: an outage begins between two readings.
@@ -354,6 +367,8 @@ void World::carry_out(const decision::Action& action) {
         const bool is_news = told_[key].announcement != said->announcement;
         if (sessions_[key.first] && is_news) {
             told_[key].announcement = said->announcement;
+            if (said->announcement && !said->announcement->is_no_export)
+                was_told_.insert(key);
             later(said->announcement ? announce_travel : withdraw_travel,
                   [this, key, number = ++said_[key], heard = said->announcement] {
                       flow();
@@ -394,7 +409,7 @@ void World::session(unsigned u, State state) {
             heard_[{u, s}].announcement.reset();
     }
     feed(decision::Session{
-        uplink(u), Family::ipv4,
+        uplink(u), configuration_.family,
         sessions_[u] ? decision::SessionState::established : decision::SessionState::down});
 }
 
@@ -409,15 +424,14 @@ bool World::is_announced(unsigned u, unsigned s) const {
            !found->second.announcement->is_no_export;
 }
 
-// As long as detourd runs (a killed one's sessions are not this world's matter) and a session
-// stands that ever announced it.
+// Wherever a session stands that the block was ever announced on: it is announced on one of them.
 void World::check() {
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         bool is_anywhere = false;
         bool could_be = false;
         for (unsigned u = 0; u < configuration_.uplinks; ++u) {
             is_anywhere |= is_announced(u, s);
-            could_be |= sessions_[u] && told_.contains({u, s}) && egress_[s] == u;
+            could_be |= sessions_[u] && was_told_.contains({u, s});
         }
         if (could_be && !is_anywhere)
             ++announced_nowhere_;

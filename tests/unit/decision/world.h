@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Configuration {
     Duration rtt = std::chrono::milliseconds(1);
     double packets_per_second = 1000;  // inbound, each set
     std::uint64_t seed = 1;
+    Family family = Family::ipv4;
     decision::Mode mode = decision::Mode::automatic;
     decision::FailBack fail_back = decision::FailBack::manual;
     std::function<void(decision::Thresholds&)> adjust{};
@@ -106,6 +108,8 @@ class World {
         return static_cast<std::uint64_t>(lost_.at(set));
     }
     [[nodiscard]] std::uint64_t probes_sent() const { return probes_sent_; }
+    // How often the decider was woken by its own deadline.
+    [[nodiscard]] std::uint64_t wakeups() const { return wakeups_; }
     // Called after each action was carried out.
     std::function<void(const Event&)> on_action;
 
@@ -143,6 +147,11 @@ class World {
     [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const;
     [[nodiscard]] bool is_delivered(unsigned uplink, unsigned set) const;
     [[nodiscard]] double random();
+    [[nodiscard]] detour::Address address(unsigned network, unsigned host) const;
+    [[nodiscard]] detour::Address control(unsigned uplink) const;
+    [[nodiscard]] detour::Address sentinel(unsigned uplink, unsigned index) const;
+    [[nodiscard]] detour::Address target(unsigned index) const;
+    [[nodiscard]] detour::Address beacon(unsigned set, unsigned index) const;
 
     Configuration configuration_;
     decision::Options decision_options_;
@@ -158,6 +167,7 @@ class World {
     std::map<std::pair<unsigned, unsigned>, bool> filtered_;
     std::vector<bool> paths_, links_, sessions_;
     std::map<std::pair<unsigned, unsigned>, Heard> told_;  // on the session
+    std::set<std::pair<unsigned, unsigned>> was_told_;
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> said_;
     std::map<std::pair<unsigned, unsigned>, Heard> heard_;  // by the Internet
     std::map<std::pair<unsigned, unsigned>, decision::Watch> watch_;
@@ -174,6 +184,7 @@ class World {
     bool honours_no_export_ = true;
     unsigned announced_nowhere_ = 0;
     std::uint64_t probes_sent_ = 0;
+    std::uint64_t wakeups_ = 0;
     std::uint64_t cause_ = 0;
     Instant counted_{};
 };
