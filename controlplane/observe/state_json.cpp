@@ -59,6 +59,7 @@ json placed_json(const decision::BlockState& state, const Names& names) {
     result["move"] = state.move ? move_json(*state.move, names) : json(nullptr);
     result["placed_age_ns"] = state.placed_age.count();
     result["placed_by"] = to_string(state.placed_by);
+    result["incident_age_ns"] = age(state.incident_age);
     result["tried"] = json::array();
     for (const UplinkId uplink : state.tried)
         result["tried"].push_back(names(uplink));
@@ -109,6 +110,7 @@ class Reader {
             state.move = move(from.at("move"));
         state.placed_age = Duration(from.at("placed_age_ns").get<std::int64_t>());
         state.placed_by = verdict(from.at("placed_by"));
+        state.incident_age = duration(from.at("incident_age_ns"));
         for (const json& name : from.at("tried"))
             state.tried.push_back(uplink(name));
         state.failed_returns = from.at("failed_returns");
