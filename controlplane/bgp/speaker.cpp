@@ -132,6 +132,7 @@ std::optional<Instant> Speaker::next_deadline() const {
 
 std::vector<PeerView> Speaker::peers() const {
     std::vector<PeerView> views;
+    views.reserve(sessions_.size());
     for (const auto& [id, session] : sessions_)
         views.push_back(session->view());
     return views;

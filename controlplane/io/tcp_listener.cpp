@@ -22,8 +22,13 @@ void TcpListener::add(const TcpPath& path) {
 
 void TcpListener::remove(const TcpPath& path) {
     std::erase(paths_, path);
-    if (acceptor_.is_open() && !path.password.empty())
-        (void)set_md5_key(acceptor_.native_handle(), path.remote, {});
+    if (!acceptor_.is_open() || paths_.empty())
+        return;  // the socket goes with its last path
+    // Its key first: configure() knows only those that are left.
+    if (const auto error = set_md5_key(acceptor_.native_handle(), path.remote, {}))
+        return complain_(path, error.message());
+    if (const auto error = configure())
+        complain_(path, error.message());
 }
 
 void TcpListener::tend() {

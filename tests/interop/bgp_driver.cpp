@@ -240,7 +240,7 @@ class Driver {
 
     void say(json object) const {
         object["ms"] = std::chrono::duration<double, std::milli>(io::now() - started_).count();
-        std::cout << object.dump() << std::endl;
+        std::cout << object.dump() << '\n' << std::flush;
     }
 
     asio::io_context loop_;

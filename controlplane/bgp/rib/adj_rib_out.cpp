@@ -31,9 +31,9 @@ std::size_t size_bound(const Announcement& announcement) {
 
 }  // namespace
 
-void AdjRibOut::declare(std::set<Prefix> declared, ExportContext context) {
+void AdjRibOut::declare(std::set<Prefix> declared, const ExportContext& context) {
     declared_ = std::move(declared);
-    context_ = std::move(context);
+    context_ = context;
     for (auto& [prefix, slot] : slots_) {
         if (slot.wanted && !refusal(prefix, *slot.wanted).empty())
             slot.wanted.reset();

@@ -49,7 +49,7 @@ class AdjRibOut {
     };
 
     // Wishes that have no place any more are forgotten.
-    void declare(std::set<Prefix> declared, ExportContext context);
+    void declare(std::set<Prefix> declared, const ExportContext& context);
     // The wish, completely. Refused are those without a place here.
     [[nodiscard]] std::vector<Refused> want(const AnnouncementSet& set);
 

@@ -207,9 +207,8 @@ void Fsm::in_established(const FsmInput& input, Actions& actions) {
             actions.push_back({Kind::send_keepalive});
             return arm_keepalive();
         case Event::keepalive_received:
+        case Event::update_received:  // which the session processes
             return arm_hold();
-        case Event::update_received:
-            return arm_hold();  // and the session processes it
         default:
             return fail_by(input, actions);
     }

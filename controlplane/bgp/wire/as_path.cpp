@@ -13,6 +13,7 @@ namespace {
 
 std::string to_text(const AsSegment& segment) {
     std::vector<std::uint32_t> numbers;
+    numbers.reserve(segment.numbers.size());
     for (const AsNumber asn : segment.numbers)
         numbers.push_back(asn.value);
     const std::string text = fmt::format("{}", fmt::join(numbers, " "));
@@ -54,6 +55,7 @@ std::optional<AsNumber> AsPath::origin() const {
 
 std::string AsPath::to_string() const {
     std::vector<std::string> texts;
+    texts.reserve(segments.size());
     for (const AsSegment& segment : segments)
         texts.push_back(to_text(segment));
     return fmt::format("{}", fmt::join(texts, " "));

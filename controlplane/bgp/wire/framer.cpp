@@ -18,9 +18,8 @@ std::optional<std::size_t> min_size(std::uint8_t type) {
         case MessageType::notification:
             return 21;
         case MessageType::keepalive:
+        case MessageType::route_refresh:  // its own error code judges the length
             return header_size;
-        case MessageType::route_refresh:
-            return header_size;  // its own error code judges the length
     }
     return std::nullopt;
 }
