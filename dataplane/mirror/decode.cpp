@@ -274,7 +274,8 @@ std::vector<Hop> multipath(Family family, const nlattr* attribute, bool& is_fore
         hops.push_back({InterfaceIndex(static_cast<std::uint32_t>(next.rtnh_ifindex)),
                         gateway(family, attributes), static_cast<std::uint16_t>(next.rtnh_hops + 1),
                         (next.rtnh_flags & RTNH_F_DEAD) != 0});
-        bytes = bytes.subspan(std::min(bytes.size(), std::size_t{RTNH_ALIGN(next.rtnh_len)}));
+        bytes = bytes.subspan(
+            std::min(bytes.size(), static_cast<std::size_t>(RTNH_ALIGN(next.rtnh_len))));
     }
     return hops;
 }
