@@ -64,7 +64,8 @@ Response events(const Sources& sources, const Request& request) {
             *after == 0 ? reader->tail(filter, limit) : reader->next(filter, limit);
         if (!records)
             return journal_failure(records.error());
-        if (!records->empty() || std::chrono::steady_clock::now() >= deadline) {
+        if (!records->empty() || std::chrono::steady_clock::now() >= deadline ||
+            sources.is_stopping()) {
             json list = json::array();
             for (const observe::Record& record : *records)
                 list.push_back(observe::to_json(record));

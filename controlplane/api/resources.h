@@ -22,6 +22,8 @@ struct Sources {
     std::filesystem::path journal;
     // The status document as published last; never null.
     std::function<std::shared_ptr<const nlohmann::json>()> status;
+    // The daemon goes down: who waits for events is answered at once.
+    std::function<bool()> is_stopping;
     // {"verb": "move"|"failback"|"abort", "set", "to", "now", "actor", "reason"} with names that
     // exist; gives the loop's answer: {"accepted", "why", "record"}, or a failure when it does not
     // come in time.

@@ -258,6 +258,7 @@ struct Daemon::Implementation {
     std::optional<Instant> armed;
     Bytes message;  // of the probe that is being sent
 
+    std::atomic<bool> is_stopping = false;  // read by HTTP threads
     bool is_saving = false;
     std::deque<controller::Output> waiting;  // behind a Persist
 };
@@ -302,6 +303,7 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
             {.config = *config,
              .journal = journal_file,
              .status = [this] { return published.load(); },
+             .is_stopping = [this] { return is_stopping.load(); },
              .submit = [this](const nlohmann::json& command) { return desk.submit(command); }}));
     if (!listening)
         return std::unexpected(listening.error());
@@ -325,6 +327,7 @@ void Daemon::Implementation::start() {
 }
 
 void Daemon::Implementation::stop() {
+    is_stopping = true;
     io::notify_service("STOPPING=1");
     lines.say("daemon", "stopping");
     handle(controller::Stop{});
