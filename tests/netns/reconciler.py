@@ -446,7 +446,8 @@ class Repairs(Box):
                         "route flush table 1420000", "address del 203.0.113.2/32 dev lo", "nexthop flush proto 142",
                         "nexthop replace id 252706818 group 251658242 proto 142",
                         "route replace default dev lan0 table 1500001 metric 142 proto 142",
-                        "link set wan0 group 0", "link set xcon0 mtu 1400", "address flush dev wan0"):
+                        "link set wan0 group 0", "link set xcon0 mtu 1400", "address del 192.0.2.2/30 dev wan0",
+                        "-6 address del 2001:db8:1::2/64 dev wan0"):
             with self.subTest(command):
                 self.ip(*command.split())
                 deadline = time.monotonic() + 5

@@ -48,7 +48,7 @@ timespec Idle::next_limit() {
     // does not wake) costs a second and not the traffic.
     if (!is_blind_)
         return {.tv_sec = 1, .tv_nsec = 0};
-    // A nap costs some 7 us of processor time: 12 % of it at the first length, 3 % at the last.
+    // A nap costs some 7 us of processor time: 12 % of it at the first length, 1.4 % at the last.
     const long nap = std::exchange(nap_, std::min(nap_ * 2, longest_nap));
     return {.tv_sec = 0, .tv_nsec = nap};
 }

@@ -8,7 +8,7 @@ from . import compare, frames
 from .box import Box, write_sysctl
 from .case import Case, Statement
 
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 6.0
 QUIET_SECONDS = 0.03
 
 
