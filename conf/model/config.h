@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -162,6 +163,7 @@ struct Config {
     Policy policy;
     Timing timing;         // the profile's, with what `detect` and `policy` override
     Diagnostics warnings;  // what check says about a configuration that is in force all the same
+    std::map<std::string, Position> written;  // every value that the file gives, by its path
 
     [[nodiscard]] const Port& port(PortId port_id) const { return ports.at(port_id.value); }
     [[nodiscard]] const Uplink& uplink(UplinkId uplink_id) const {

@@ -32,6 +32,20 @@ void check(const Draft& draft, const Complaints& complaints) {
     check_policy(draft, complaints);
 }
 
+// Paths are those of effective.h: a list is one value.
+void note_written(const Node& node, const std::string& path,
+                  std::map<std::string, Position>& written) {
+    if (node.kind != Node::Kind::map) {
+        if (node.kind != Node::Kind::nothing)
+            written.emplace(path, node.position);
+        return;
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+        const std::string& key = node.keys[i].text;
+        note_written(node.items[i], path.empty() ? key : path + "." + key, written);
+    }
+}
+
 Diagnostics unreadable(const std::filesystem::path& file, std::string reason) {
     return {{Severity::error, file.native(), {}, "document", std::move(reason), ""}};
 }
@@ -56,6 +70,7 @@ std::expected<Config, Diagnostics> parse(std::string_view text, const std::files
     Config config = assemble(draft);
     config.file = name;
     config.warnings = std::move(diagnostics);
+    note_written(document, "", config.written);
     return config;
 }
 

@@ -6,8 +6,16 @@
 namespace detour::model {
 namespace {
 
+// The promise: what a file of this version means does not change, and a newer detour reads it. A
+// file of a later version may mean by a known key what we do not know.
 Parsed<unsigned> parse_version(std::string_view text) {
-    if (text != "1")
+    const auto number = parse_number(text, 1, 1'000'000, "a version");
+    if (number && *number > 1)
+        return std::unexpected(
+            ParseError{"this file is of a later version than this detour reads (version: 1); "
+                       "a newer detour reads it",
+                       0});
+    if (!number)
         return std::unexpected(ParseError{"this detour reads version: 1", 0});
     return 1;
 }
