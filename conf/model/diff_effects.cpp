@@ -164,7 +164,8 @@ void compare_way(const Config& before, const Uplink& old, const Config& after, c
             add("gateway", fmt::format("what {} carries goes to {} instead of {}", now.name,
                                        gateway->to_string(), then->to_string()));
         if (then && !gateway)
-            add("gateway", fmt::format("{} carries no {} any more", now.name, detour::to_string(family)));
+            add("gateway",
+                fmt::format("{} carries no {} any more", now.name, detour::to_string(family)));
     }
     if (!old.underlay || !now.underlay)
         return;
