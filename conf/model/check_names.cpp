@@ -60,7 +60,7 @@ void check(const std::string& fault, const Place& place, const Complaints& compl
 
 // Bounds far above any box, so that ids fit their types and a check its time.
 constexpr std::size_t max_ports = 64;
-constexpr std::size_t max_uplinks = 64;
+constexpr std::size_t max_uplinks = 1024;
 constexpr std::size_t max_prefix_sets = 1000;
 constexpr std::size_t max_targets = 1000;
 

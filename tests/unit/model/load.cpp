@@ -75,7 +75,7 @@ TEST_CASE("what no box has is refused before it costs time") {
               replaced(minimal(), "ports:\n", "ports:\n" + many(20'000, "{device: eth1}")),
               "more than 64 ports"},
           {replaced(minimal(), "uplinks:\n", "uplinks:\n" + many(5000, "{kind: direct}")),
-           "more than 64 uplinks"},
+           "more than 1024 uplinks"},
           {replaced(minimal(), "prefix-sets:\n", "prefix-sets:\n" + many(5000, "{prefixes: []}")),
            "more than 1000 prefix sets"},
           {minimal() + targets + "44.9.9.9]}\n", "more than 1000 targets"}}) {
