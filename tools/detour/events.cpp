@@ -10,6 +10,7 @@
 
 #include "tools/detour/daemon_reply.h"
 #include "tools/detour/terminal.h"
+#include "tools/detour/time_text.h"
 #include "tools/detour/verb.h"
 
 namespace detour::command {
@@ -45,7 +46,7 @@ std::string member(const json& event, const char* name) {
                                                               : std::string();
 }
 
-void print_event(const json& event) {
+void print_event(const json& event, Clock clock) {
     std::string subject = member(event, "uplink");
     if (const std::string set = member(event, "set"); !set.empty()) {
         const std::string family = member(event, "family");
@@ -53,7 +54,8 @@ void print_event(const json& event) {
     }
     if (const std::string peer = member(event, "peer"); !peer.empty())
         subject += " " + peer;
-    fmt::print("{:>6} {} {} {}{}\n", event.at("number").get<std::uint64_t>(), member(event, "time"),
+    fmt::print("{:>6} {} {} {}{}\n", event.at("number").get<std::uint64_t>(),
+               time_text(member(event, "time"), clock),
                styled(fmt::format("{:<16}", member(event, "kind")), Style::strong), subject,
                summary(event.at("payload")));
 }
@@ -69,11 +71,13 @@ int events(const Context& context, const Wish& wish) {
         const Reply reply = client.get("/v1/events", query);
         if (!reply)
             return fail(reply.error(), context.output);
-        for (const json& event : reply->at("events")) {
-            if (context.output == Output::json)
+        for (json event : reply->at("events")) {
+            if (context.output == Output::json) {
+                event["schema_version"] = schema_version;
                 fmt::print("{}\n", event.dump());
-            else
-                print_event(event);
+            } else {
+                print_event(event, context.clock);
+            }
         }
         std::fflush(stdout);
         if (!wish.is_following)
@@ -90,8 +94,10 @@ Action declare_events(CLI::App& arguments) {
     const auto wish = std::make_shared<Wish>();
     arguments.add_flag("-f,--follow", wish->is_following,
                        "Go on with what happens, until interrupted");
-    arguments.add_option("-n,--count", wish->count, "The last so many")->capture_default_str();
-    arguments.add_option("--set", wish->set, "About one prefix set only");
+    arguments.add_option("-n,--count", wish->count, "The last so many")
+        ->type_name("COUNT")
+        ->capture_default_str();
+    arguments.add_option("--set", wish->set, "About one prefix set only")->type_name("SET");
     arguments.add_flag("--routine", wish->has_routine, "Probes and counters too");
     arguments.footer("With -j one JSON document a line.\n");
     return [wish](const Context& context) { return events(context, *wish); };

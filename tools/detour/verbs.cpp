@@ -1,24 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
+#include <algorithm>
 #include <array>
 
 #include "tools/detour/verb.h"
 
 namespace detour::command {
+namespace {
+
+using enum Group;
+using enum Needs;
+using enum Effect;
+
+// The table of commands. `nullptr`: not offered yet. The longest line of help is 56 letters.
+// clang-format off
+constexpr std::array table{
+    Verb{"status", "", "", "One screen: what is true, since when, what comes next",
+         look, detourd, reads, declare_status},
+    Verb{"uplinks", "[UPLINK]", "", "Uplinks: link, sessions, verdicts, what proves them",
+         look, detourd, reads, nullptr},
+    Verb{"prefixes", "[SET]", "", "Prefix sets: where they are, and where announced",
+         look, detourd, reads, nullptr},
+    Verb{"bgp", "[UPLINK]", "", "BGP sessions",
+         look, detourd, reads, nullptr},
+    Verb{"bfd", "[UPLINK]", "", "BFD sessions",
+         look, bfd, reads, nullptr},
+    Verb{"probes", "[UPLINK]", "", "Probes: pace, losses and ages, by uplink and set",
+         look, detourd, reads, nullptr},
+    Verb{"targets", "", "", "What is known about each probe target",
+         look, detourd, reads, nullptr},
+
+    Verb{"why", "PREFIX", "", "Why it did what it did, or did not, and what was missing",
+         explain, detourd, reads, declare_why},
+    Verb{"events", "", "-f -n COUNT --set SET --routine", "What happened, or follow it",
+         explain, detourd, follows, declare_events},
+    Verb{"incidents", "", "-n COUNT", "Incidents, the newest first",
+         explain, detourd, reads, nullptr},
+    Verb{"incident", "[ID]", "", "One incident's timeline, with its evidence",
+         explain, detourd, reads, nullptr},
+
+    Verb{"move", "SET [REASON]", "--to UPLINK -r REASON -y", "Move a prefix set (or all) to another uplink",
+         act, detourd, changes, declare_move},
+    Verb{"failback", "SET [REASON]", "--now -r REASON -y", "Bring a prefix set (or all) home",
+         act, detourd, changes, declare_failback},
+    Verb{"abort", "SET [REASON]", "-r REASON", "Give up the move in progress",
+         act, detourd, changes, declare_abort},
+    Verb{"drain", "UPLINK [REASON]", "-r REASON -y", "Take an uplink out of service, gently",
+         act, detourd, changes, nullptr},
+    Verb{"freeze", "[REASON]", "", "From now on nothing is moved (works without detourd)",
+         act, nothing, changes, nullptr},
+    Verb{"thaw", "[REASON]", "", "End the freeze",
+         act, nothing, changes, nullptr},
+    Verb{"pin", "SET [REASON]", "", "Keep a prefix set where it is, for a time",
+         act, detourd, changes, nullptr},
+    Verb{"drill", "SET [REASON]", "", "Practise a failover on a quiet prefix set",
+         act, detourd, changes, nullptr},
+
+    Verb{"check", "[FILE]", "", "Judge a configuration without touching anything",
+         configure, nothing, reads, declare_check},
+    Verb{"plan", "", "", "What the file would change: keys, sessions, traffic",
+         configure, detourd, reads, nullptr},
+    Verb{"apply", "[REASON]", "", "Put the file in force; undone unless confirmed",
+         configure, detourd, changes, nullptr},
+    Verb{"confirm", "", "", "Keep what was applied",
+         configure, detourd, changes, nullptr},
+    Verb{"rollback", "[REV]", "", "Go back to an earlier revision",
+         configure, detourd, changes, nullptr},
+    Verb{"config", "", "", "The configuration, with every default and its source",
+         configure, nothing, reads, nullptr},
+    Verb{"revisions", "", "", "Revisions: who, when, why",
+         configure, nothing, reads, nullptr},
+    Verb{"reload", "", "", "Both planes read the file again",
+         configure, detourd, changes, nullptr},
+
+    Verb{"doctor", "", "", "Look for what is wrong with this host, and how to mend it",
+         inspect, nothing, reads, nullptr},
+    Verb{"ports", "", "", "Ports of the data plane, with counters",
+         inspect, dataplane, reads, nullptr},
+    Verb{"tunnels", "", "", "Tunnels of the data plane, with counters",
+         inspect, dataplane, reads, nullptr},
+    Verb{"drops", "", "", "Dropped packets by reason",
+         inspect, dataplane, reads, nullptr},
+    Verb{"routes", "", "", "The fast path's tables",
+         inspect, dataplane, reads, nullptr},
+    Verb{"neighbours", "", "", "Neighbours, and who is unresolved",
+         inspect, dataplane, reads, nullptr},
+    Verb{"trace", "'SRC > DST [in PORT]'", "", "Which rule, table and next hop a packet meets",
+         inspect, dataplane, reads, nullptr},
+    Verb{"capture", "PORT|TUNNEL [FILTER]", "", "Packets as the fast path sees them, as pcapng",
+         inspect, dataplane, follows, nullptr},
+
+    Verb{"run", "", "--stop-time TIME --only PLANE", "Run the planes in the foreground, supervised",
+         other, nothing, runs, declare_run},
+    Verb{"log-level", "[LEVEL]", "", "What detourd's log tells",
+         other, detourd, changes, nullptr},
+    Verb{"version", "", "", "The version and the commit",
+         other, nothing, reads, declare_version},
+    Verb{"completion", "SHELL [KIND]", "", "Completion for bash, zsh or fish, on stdout",
+         other, nothing, follows, declare_completion},
+    Verb{"help", "[VERB]", "", "This list, or one verb's page",
+         other, nothing, follows, declare_help},
+};
+// clang-format on
+
+}  // namespace
 
 std::span<const Verb> verbs() {
-    static constexpr std::array table{
-        Verb{"check", "Judge a configuration without touching anything", declare_check},
-        Verb{"run", "Run the planes in the foreground, supervised", declare_run},
-        Verb{"status", "Show what is true, since when, and what comes next", declare_status},
-        Verb{"events", "Show what happened, or follow it", declare_events},
-        Verb{"why", "Explain what was done, and what was not", declare_why},
-        Verb{"move", "Move a prefix set to another uplink", declare_move},
-        Verb{"failback", "Bring a prefix set home", declare_failback},
-        Verb{"abort", "Give up the move in progress", declare_abort},
-        Verb{"version", "Print the version and the commit", declare_version},
-    };
     return table;
+}
+
+const Verb* find_verb(std::string_view name) {
+    const auto found = std::ranges::find(table, name, &Verb::name);
+    return found == table.end() ? nullptr : &*found;
+}
+
+std::string_view to_string(Group group) {
+    switch (group) {
+        case look:
+            return "What is true";
+        case explain:
+            return "Why, and what happened";
+        case act:
+            return "Act";
+        case configure:
+            return "Configure";
+        case inspect:
+            return "Look closer";
+        case other:
+            return "Other";
+    }
+    return "";
+}
+
+std::string_view to_string(Needs needs) {
+    switch (needs) {
+        case nothing:
+            return "nothing";
+        case detourd:
+            return "detourd";
+        case dataplane:
+            return "detour-dataplane";
+        case Needs::bfd:
+            return "detour-bfd";
+    }
+    return "";
+}
+
+std::string_view to_string(Effect effect) {
+    switch (effect) {
+        case reads:
+            return "reads";
+        case follows:
+            return "follows";
+        case changes:
+            return "changes";
+        case runs:
+            return "runs";
+    }
+    return "";
 }
 
 }  // namespace detour::command
