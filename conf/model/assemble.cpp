@@ -47,6 +47,13 @@ Underlay assemble_underlay(const UnderlayDraft& draft, PortId port) {
     take(underlay.gateway, draft.gateway);
     take(underlay.key, draft.key);
     take(underlay.ttl, draft.ttl);
+    take(underlay.has_checksum, draft.checksum);
+    take(underlay.has_sequence, draft.sequence);
+    take(underlay.dscp, draft.dscp);
+    take(underlay.dont_fragment, draft.dont_fragment);
+    take(underlay.mtu, draft.mtu);
+    take(underlay.keepalive, draft.keepalive);
+    take(underlay.keepalive_retries, draft.keepalive_retries);
     return underlay;
 }
 

@@ -94,10 +94,6 @@ void check_underlay(const Draft& draft, const UnderlayDraft& underlay,
         complaints.error(
             underlay.local->place,
             fmt::format("not an address of port {}; our end is one of them", port->name));
-    if (underlay.local && underlay.local->value.family() == Family::ipv6 && !draft.is_kernel())
-        complaints.error(underlay.local->place,
-                         "the data plane tunnels over IPv4 only; use the link's IPv4 addresses, or "
-                         "kind kernel");
     if (underlay.remote)
         if (auto fault = fault_of_remote(draft, underlay, *port); !fault.empty())
             complaints.error(underlay.remote->place, fault);
@@ -197,6 +193,7 @@ void check_uplinks(const Draft& draft, const Complaints& complaints) {
         if (uplink.underlay && uplink.is(UplinkKind::gre)) {
             check_underlay(draft, *uplink.underlay, complaints);
             check_tunnel_identity(draft, uplink, complaints);
+            check_tunnel(draft, uplink, complaints);
         }
         if (!uplink.is(UplinkKind::direct))
             continue;

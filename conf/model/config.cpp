@@ -30,6 +30,24 @@ const Uplink* Config::find_uplink(std::string_view name) const {
     return find_by_name(uplinks, name);
 }
 
+std::uint16_t Underlay::overhead() const {
+    constexpr unsigned ipv4_header = 20;
+    constexpr unsigned ipv6_header = 40;
+    constexpr unsigned word = 4;  // GRE's first, and each of its optional fields
+    const unsigned fields =
+        1U + unsigned{has_checksum} + unsigned{key.has_value()} + unsigned{has_sequence};
+    return static_cast<std::uint16_t>((local.family() == Family::ipv4 ? ipv4_header : ipv6_header) +
+                                      fields * word);
+}
+
+std::uint16_t Config::mtu(UplinkId uplink_id) const {
+    const Uplink& one = uplink(uplink_id);
+    const std::uint16_t whole = port(one.port).mtu;
+    if (!one.underlay)
+        return whole;
+    return one.underlay->mtu.value_or(static_cast<std::uint16_t>(whole - one.underlay->overhead()));
+}
+
 const PrefixSet* Config::find_prefix_set(std::string_view name) const {
     return find_by_name(prefix_sets, name);
 }

@@ -59,14 +59,27 @@ struct Port {
     Position position;
 };
 
-// Where a tunnel's outer packets run.
+// What the outer IPv4 header says of fragmentation; `copy`: what an inner IPv4 header says.
+enum class DontFragment : std::uint8_t { set, copy, clear };
+
+// Where a tunnel's outer packets run, and what is agreed with the far end.
 struct Underlay {
     PortId port;
     Address local;
     Address remote;
     std::optional<std::uint32_t> key;  // RFC 2890
     std::uint8_t ttl = 64;
-    std::optional<Address> gateway = {};  // given when remote is not on the port's link
+    std::optional<Address> gateway = {};    // given when remote is not on the port's link
+    bool has_checksum = false;              // RFC 2784
+    bool has_sequence = false;              // RFC 2890
+    std::optional<std::uint8_t> dscp = {};  // of outer packets; nothing: the inner one's
+    DontFragment dont_fragment = DontFragment::set;
+    std::optional<std::uint16_t> mtu = {};   // of inner packets; nothing: what the port leaves
+    std::optional<Duration> keepalive = {};  // how often one is sent; nothing: never
+    std::uint8_t keepalive_retries = 3;      // unanswered ones until the tunnel is down
+
+    // Bytes that the tunnel puts before an inner packet: the outer IP and GRE headers.
+    [[nodiscard]] std::uint16_t overhead() const;
 };
 
 // RFC 1997
@@ -182,6 +195,8 @@ struct Config {
 
     // A port that carries no direct uplink and no tunnel: the customer's side.
     [[nodiscard]] bool is_lan(PortId port_id) const;
+    // The largest packet that fits the uplink as a whole: its port's MTU, or a tunnel's.
+    [[nodiscard]] std::uint16_t mtu(UplinkId uplink_id) const;
     // The kernel interface by which the port, or the uplink, is seen: a twin, or in kind kernel the
     // interface itself and the gre link.
     [[nodiscard]] const std::string& interface_name(PortId port_id) const;

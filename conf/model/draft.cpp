@@ -6,6 +6,18 @@
 
 namespace detour::model {
 
+std::optional<std::uint16_t> UnderlayDraft::overhead() const {
+    if (!local)
+        return std::nullopt;
+    Underlay underlay;
+    underlay.local = local->value;
+    underlay.has_checksum = checksum && checksum->value;
+    underlay.has_sequence = sequence && sequence->value;
+    if (key)
+        underlay.key = key->value;
+    return underlay.overhead();
+}
+
 const PortDraft* Draft::find_port(std::string_view name) const {
     const auto port = std::find_if(ports.begin(), ports.end(),
                                    [name](const PortDraft& p) { return p.name == name; });

@@ -31,6 +31,16 @@ struct UnderlayDraft {
     Given<Address> gateway;
     Given<std::uint32_t> key;
     Given<std::uint8_t> ttl;
+    Given<bool> checksum;
+    Given<bool> sequence;
+    Given<std::optional<std::uint8_t>> dscp;  // nothing: copy
+    Given<DontFragment> dont_fragment;
+    Given<std::uint16_t> mtu;
+    Given<Duration> keepalive;
+    Given<std::uint8_t> keepalive_retries;
+
+    // As Underlay::overhead(), when the family is known.
+    [[nodiscard]] std::optional<std::uint16_t> overhead() const;
 };
 
 struct BgpDraft {

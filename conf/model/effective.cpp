@@ -52,6 +52,17 @@ std::string text_of(const Community& value) {
 std::string text_of(Mode value) {
     return value == Mode::advise ? "advise" : "auto";
 }
+std::string text_of(DontFragment value) {
+    switch (value) {
+        case DontFragment::copy:
+            return "copy";
+        case DontFragment::clear:
+            return "clear";
+        case DontFragment::set:
+            break;
+    }
+    return "set";
+}
 std::string text_of(DataplaneKind value) {
     return value == DataplaneKind::dpdk ? "dpdk" : "kernel";
 }
@@ -155,6 +166,17 @@ void collect_underlay(Collector& out, const Path& path, const Config& config,
     out.value(path + "gateway", underlay.gateway);
     out.value(path + "key", underlay.key);
     out.value(path + "ttl", std::uint32_t{underlay.ttl});
+    out.value(path + "checksum", underlay.has_checksum);
+    out.value(path + "sequence", underlay.has_sequence);
+    out.value(path + "dscp", underlay.dscp ? std::to_string(*underlay.dscp) : std::string("copy"));
+    if (underlay.local.family() == Family::ipv4)
+        out.value(path + "df", underlay.dont_fragment);
+    const std::uint32_t left = config.port(underlay.port).mtu - std::uint32_t{underlay.overhead()};
+    out.value(path + "mtu", underlay.mtu ? std::uint32_t{*underlay.mtu} : left);
+    out.otherwise(Setting::Source::derived, "what the port leaves").is_only_shown = !underlay.mtu;
+    out.value(path + "keepalive", underlay.keepalive);
+    out.value(path + "keepalive-retries", std::uint32_t{underlay.keepalive_retries});
+    out.otherwise(Setting::Source::standard, "").is_only_shown = !underlay.keepalive;
 }
 
 void collect_bgp(Collector& out, const Path& path, const UplinkBgp& bgp) {

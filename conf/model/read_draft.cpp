@@ -68,7 +68,15 @@ UnderlayDraft read_underlay(const Section& uplink, const Node& node) {
             .remote = underlay.required("remote", parse_host_address, "give the far end's address"),
             .gateway = underlay.value("gateway", parse_host_address),
             .key = underlay.value("key", parse_number_in<std::uint32_t, 0, 0xffffffff>),
-            .ttl = underlay.value("ttl", parse_number_in<std::uint8_t, 1, 255>)};
+            .ttl = underlay.value("ttl", parse_number_in<std::uint8_t, 1, 255>),
+            .checksum = underlay.value("checksum", parse_switch),
+            .sequence = underlay.value("sequence", parse_switch),
+            .dscp = underlay.value("dscp", parse_dscp),
+            .dont_fragment = underlay.value("df", parse_dont_fragment),
+            .mtu = underlay.value("mtu", parse_number_in<std::uint16_t, 576, 9216>),
+            .keepalive = underlay.value("keepalive", parse_duration),
+            .keepalive_retries =
+                underlay.value("keepalive-retries", parse_number_in<std::uint8_t, 1, 255>)};
 }
 
 BgpDraft read_bgp(const Section& uplink, const Node& node) {

@@ -24,6 +24,9 @@ void check_prefix_sets(const Draft& draft, const Complaints& complaints);
 void check_evidence(const Draft& draft, const Complaints& complaints);  // sources, targets
 void check_policy(const Draft& draft, const Complaints& complaints);
 
+// Part of check_uplinks: a gre uplink's underlay, what is agreed with the far end.
+void check_tunnel(const Draft& draft, const UplinkDraft& uplink, const Complaints& complaints);
+
 // Shared by the rules.
 
 [[nodiscard]] constexpr std::string_view display_name(Family family) {

@@ -186,6 +186,21 @@ Parsed<Address> parse_host_address(std::string_view text) {
     return *address;
 }
 
+Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text) {
+    if (text == "copy")
+        return std::optional<std::uint8_t>{};
+    const auto number = parse_number(text, 0, 63, "a DSCP");
+    if (!number)
+        return refuse("copy, or a number from 0 to 63");
+    return static_cast<std::uint8_t>(*number);
+}
+
+Parsed<DontFragment> parse_dont_fragment(std::string_view text) {
+    static constexpr std::array<std::pair<std::string_view, DontFragment>, 3> words{
+        {{"set", DontFragment::set}, {"copy", DontFragment::copy}, {"clear", DontFragment::clear}}};
+    return parse_word(text, words);
+}
+
 Parsed<Mode> parse_mode(std::string_view text) {
     static constexpr std::array<std::pair<std::string_view, Mode>, 2> words{
         {{"advise", Mode::advise}, {"auto", Mode::automatic}}};

@@ -41,6 +41,10 @@ template <class T, std::uint64_t low, std::uint64_t high>
 // An address that one host can have: not unspecified, multicast, broadcast or loopback.
 [[nodiscard]] Parsed<Address> parse_host_address(std::string_view text);
 
+// copy, or a number: what the outer header's DSCP is to be (RFC 2474).
+[[nodiscard]] Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text);
+[[nodiscard]] Parsed<DontFragment> parse_dont_fragment(std::string_view text);
+
 [[nodiscard]] Parsed<Mode> parse_mode(std::string_view text);
 [[nodiscard]] Parsed<DataplaneKind> parse_dataplane_kind(std::string_view text);
 [[nodiscard]] Parsed<PollMode> parse_poll_mode(std::string_view text);

@@ -137,16 +137,6 @@ probe::Schedule schedule(const model::Config& config) {
     return result;
 }
 
-// IPv4 header 20, GRE 4, key 4.
-std::uint16_t inner_mtu(const model::Config& config, const model::Uplink& uplink) {
-    const std::uint16_t mtu = config.port(uplink.port).mtu;
-    if (!uplink.underlay)
-        return mtu;
-    const bool is_ipv4 = uplink.underlay->local.family() == Family::ipv4;
-    const int overhead = (is_ipv4 ? 20 : 40) + 4 + (uplink.underlay->key ? 4 : 0);
-    return static_cast<std::uint16_t>(mtu - overhead);
-}
-
 }  // namespace
 
 bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& passwords) {
@@ -181,7 +171,7 @@ probe::Options probe_options(const model::Config& config, std::uint64_t seed) {
         result.uplinks.push_back({.id = uplink.id,
                                   .control_sources = uplink.control_sources,
                                   .sentinels = uplink.sentinels,
-                                  .mtu = inner_mtu(config, uplink)});
+                                  .mtu = config.mtu(uplink.id)});
     for (const model::PrefixSet& set : config.prefix_sets)
         result.sets.push_back({set.id, beacons_of<probe::BeaconOptions>(set, Numbering::of_set)});
     for (const model::Target& target : config.detect.targets)

@@ -16,6 +16,7 @@
 #include "dataplane/engine/descriptor.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/host.h"
+#include "dataplane/engine/keepalives.h"
 #include "dataplane/engine/keeper.h"
 #include "dataplane/engine/kernel_link.h"
 #include "dataplane/engine/lock.h"
@@ -29,7 +30,6 @@
 #include "dataplane/engine/worker/fabric.h"
 #include "dataplane/fib/publisher.h"
 #include "dataplane/mirror/mirror.h"
-#include "dataplane/packet/mtu.h"
 
 namespace detour::engine {
 namespace {
@@ -97,6 +97,7 @@ struct Box::Parts {
     std::optional<node::TunnelFinder> tunnel_finder;
     std::optional<fib::Publisher> publisher;
     std::unique_ptr<Fabric> fabric;
+    std::optional<Keepalives> keepalives;
     std::optional<LinkWatch> links;
     std::unique_ptr<mirror::Mirror> kernel;
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
@@ -211,11 +212,8 @@ std::expected<void, Error> Box::Parts::open_twins() {
         port_twins.push_back(std::move(*twin));
     }
     for (const model::Uplink* uplink : tunnels) {
-        const model::Underlay& underlay = *uplink->underlay;
         auto twin =
-            Twin::open({.name = uplink->name,
-                        .kind = TwinKind::tun,
-                        .mtu = packet::tunnel_mtu(config.port(underlay.port).mtu, underlay.key)},
+            Twin::open({.name = uplink->name, .kind = TwinKind::tun, .mtu = config.mtu(uplink->id)},
                        keeper, host->undo());
         if (!twin)
             return std::unexpected(twin.error());
@@ -227,12 +225,7 @@ std::expected<void, Error> Box::Parts::open_twins() {
 }
 
 std::expected<void, Error> Box::Parts::make_fabric() {
-    std::vector<node::TunnelEnds> ends;
-    for (const model::Uplink* uplink : tunnels)
-        ends.push_back({.local = uplink->underlay->local,
-                        .remote = uplink->underlay->remote,
-                        .key = uplink->underlay->key});
-    tunnel_finder.emplace(ends);
+    tunnel_finder.emplace(tunnel_ends(tunnels));
     publisher.emplace(plan.worker_cores.size());
     auto made = Fabric::make({.ports = ports,
                               .port_twins = port_twins,
@@ -259,14 +252,7 @@ mirror::Devices Box::Parts::mirrored_devices() const {
         if (uplink.kind == model::UplinkKind::direct)
             devices.ports[uplink.port.value].uplink = uplink.id.value;
     for (std::size_t i = 0; i < tunnels.size(); ++i) {
-        const model::Underlay& underlay = *tunnels[i]->underlay;
-        devices.tunnels.push_back({.interface = tunnel_twins[i].index(),
-                                   .uplink = tunnels[i]->id,
-                                   .underlay = underlay.port,
-                                   .local = underlay.local,
-                                   .remote = underlay.remote,
-                                   .key = underlay.key,
-                                   .ttl = underlay.ttl});
+        devices.tunnels.push_back(tunnel_device(*tunnels[i], tunnel_twins[i].index()));
     }
     for (const model::PrefixSet& set : config.prefix_sets)
         for (const Prefix& prefix : set.prefixes)
@@ -305,6 +291,7 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
             return started;
     fabric->start();
     is_forwarding = true;
+    keepalives.emplace(tunnels, tunnel_twins, *fabric, *publisher, buffers.get(), now());
     interfaces.resize(ports.size());
     follow_links();
     if (auto opened = desk.open(commands); !opened)
@@ -363,6 +350,8 @@ Duration Box::Parts::patience(Instant time) const {
         until = std::min(until, time + reclaim_interval);
     if (const auto deadline = kernel->next_deadline())
         until = std::min(until, *deadline);
+    if (const auto deadline = keepalives ? keepalives->next_deadline() : std::nullopt)
+        until = std::min(until, *deadline);
     return std::max(Duration(until - time), Duration(0));
 }
 
@@ -383,6 +372,8 @@ void Box::Parts::turn() {
         kernel->on_readable(now());
     if (const auto deadline = kernel->next_deadline(); deadline && *deadline <= now())
         kernel->on_time(now());
+    if (keepalives)
+        keepalives->on_time(now());
     if (events[1].revents != 0)
         links->clear();
     if (is_forwarding && (events[1].revents != 0 || now() >= next_link_poll))
@@ -412,6 +403,7 @@ Box::~Box() {
     Parts& parts = *parts_;
     if (parts.fabric)
         parts.fabric->stop();
+    parts.keepalives.reset();
     parts.fabric.reset();
     parts.kernel.reset();
     parts.ports.clear();

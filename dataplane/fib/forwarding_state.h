@@ -62,7 +62,9 @@ struct alignas(64) Adjacency {
         0;  // tunnel over IPv4: sum of the outer header with length, ident, DSCP/ECN and checksum 0
     std::uint16_t group = 0;  // first of `group_size` buckets in ForwardingState::buckets
     std::uint16_t group_size = 0;
-    std::array<std::uint8_t, 6> reserved{};
+    std::uint8_t options = 0;  // tunnel: packet::gre_option; 0 is the plain form
+    std::uint8_t dscp = 0;     // tunnel: with gre_option::fixed_dscp
+    std::array<std::uint8_t, 4> reserved{};
     std::array<std::uint8_t, max_header_size> header{};
 
     friend bool operator==(const Adjacency&, const Adjacency&) = default;

@@ -16,6 +16,7 @@
 #include "conf/types/ids.h"
 #include "conf/types/prefix.h"
 #include "dataplane/fib/forwarding_state.h"
+#include "dataplane/packet/gre.h"
 
 namespace detour::mirror {
 
@@ -34,6 +35,14 @@ struct TunnelDevice {
     Address remote;
     std::optional<std::uint32_t> key;
     std::uint8_t ttl = 64;
+    bool has_checksum = false;
+    bool has_sequence = false;
+    packet::DontFragment dont_fragment = packet::DontFragment::set;
+    std::optional<std::uint8_t> dscp = {};
+
+    [[nodiscard]] packet::GreEndpoint endpoint() const {
+        return {local, remote, key, ttl, has_checksum, has_sequence, dont_fragment, dscp};
+    }
 };
 
 struct Devices {

@@ -222,8 +222,6 @@ Resolved Resolver::resolve_tunnel(const TunnelDevice& tunnel) const {
     const Link* underlay = kernel_->links().find(devices_->ports[tunnel.underlay.value].interface);
     if (link == nullptr || underlay == nullptr || !link->is_up)
         return drop(Drop::port_down);
-    if (tunnel.local.family() != Family::ipv4)
-        return drop(Drop::tunnel_unresolved);
     const auto next = endpoint_next_hop(tunnel);
     if (!next)
         return drop(Drop::tunnel_unresolved);
@@ -232,14 +230,18 @@ Resolved Resolver::resolve_tunnel(const TunnelDevice& tunnel) const {
         result.adjacency = drop(Drop::tunnel_unresolved).adjacency;
     if (result.adjacency.verb != Verb::forward)
         return result;
-    const auto outer =
-        packet::build_gre_template({tunnel.local, tunnel.remote, tunnel.key, tunnel.ttl});
+    const packet::GreEndpoint endpoint = tunnel.endpoint();
+    const auto outer = packet::build_gre_template(endpoint);
     Adjacency& adjacency = result.adjacency;
     adjacency.verb = Verb::tunnel;
     adjacency.tunnel = index;
     adjacency.uplink = tunnel.uplink.value;
     adjacency.mtu = mtu_of(*link, 0);
     adjacency.checksum = outer.checksum;
+    adjacency.options = endpoint.options();
+    adjacency.dscp = endpoint.dscp.value_or(0);
+    packet::header_at<packet::EthernetHeader>(adjacency.header.data()).type =
+        packet::Be16::of(packet::ethertype_of(tunnel.local.family()));
     adjacency.outer_offset = adjacency.header_size;
     std::ranges::copy(outer.header(), adjacency.header.begin() + adjacency.header_size);
     adjacency.header_size = static_cast<std::uint8_t>(adjacency.header_size + outer.size);

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "dataplane/packet/ethernet.h"
+#include "dataplane/packet/gre_options.h"
 #include "dataplane/packet/ipv4.h"
 #include "dataplane/packet/ipv6.h"
 
@@ -50,6 +51,9 @@ void classify_ipv6(Context& context, Packet& packet, Lanes& lanes) {
     if (context.state->own.has_ipv6(header.source.data()))
         return context.drop(packet, packet::Drop::own_source);
     packet.size = static_cast<std::uint16_t>(header.total_length());
+    if (packet::may_carry_gre(header.next_header)) [[unlikely]]
+        if (context.tunnels.is_local_end(header.destination.data()))
+            return lanes.gre.push(packet);
     lanes.of(Family::ipv6).push(packet);
 }
 

@@ -77,10 +77,17 @@ struct Traffic {
     PacketCount out;
 };
 
+// Of GRE keepalives: the other end's that were answered, answers to ours.
+struct KeepaliveCount {
+    Count answered;
+    Count heard;
+};
+
 struct Counters {
     explicit Counters(const Extent& extent)
         : ports(extent.ports),
           tunnels(extent.tunnels),
+          keepalives(extent.tunnels),
           set_count_(extent.sets),
           passive_(extent.uplinks * extent.sets * families.size()) {}
 
@@ -89,6 +96,7 @@ struct Counters {
     Count injected;                               // from the kernel, sent
     std::vector<Traffic> ports;                   // frames
     std::vector<Traffic> tunnels;                 // inner packets
+    std::vector<KeepaliveCount> keepalives;       // by tunnel
     CounterPages leaves{65536};                   // by fib::LeafIndex: what routes were used
     CounterPages adjacencies{65536};              // by place in ForwardingState::adjacencies
 

@@ -20,6 +20,10 @@ class DropNode {
 
     void drop(rte_mbuf* mbuf, packet::Drop reason) {
         counters_.drops[static_cast<std::size_t>(reason)].add(1);
+        release(mbuf);
+    }
+    // The end of a packet that did what it came for.
+    void release(rte_mbuf* mbuf) {
         if (count_ == buffers_.size())
             flush();
         buffers_[count_++] = mbuf;

@@ -2,17 +2,22 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // Which tunnel a GRE packet belongs to: by its source (the configured remote), destination (the
-// configured local) and key. Built once from the configuration, read by all workers.
+// configured local) and key. Built once from the configuration, read by all workers. With a tunnel
+// goes what its two ends agreed on, and the sequence numbers that count on both sides of it, the
+// one thing here that workers write.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "conf/types/address.h"
 #include "dataplane/fib/forwarding_state.h"
+#include "dataplane/packet/gre_options.h"
 
 namespace detour::node {
 
@@ -21,29 +26,57 @@ struct TunnelEnds {
     Address local;
     Address remote;
     std::optional<std::uint32_t> key;
+    std::uint8_t options = 0;  // of packet::gre_option: checksum, sequence, keepalive, reassembly
+};
+
+struct TunnelMatch {
+    fib::TunnelIndex tunnel;
+    std::uint8_t options = 0;
 };
 
 class TunnelFinder {
  public:
-    // By TunnelIndex. Ends that are IPv6 are not found: the outer header is IPv4 so far.
+    // By TunnelIndex.
     explicit TunnelFinder(std::span<const TunnelEnds> tunnels);
 
     // Addresses as they lie in the header (not swapped).
-    [[nodiscard]] std::optional<fib::TunnelIndex> find(std::uint32_t source,
-                                                       std::uint32_t destination,
-                                                       std::optional<std::uint32_t> key) const;
+    [[nodiscard]] std::optional<TunnelMatch> find(std::uint32_t source, std::uint32_t destination,
+                                                  std::optional<std::uint32_t> key) const;
+    // 16 octets each.
+    [[nodiscard]] std::optional<TunnelMatch> find(const std::uint8_t* source,
+                                                  const std::uint8_t* destination,
+                                                  std::optional<std::uint32_t> key) const;
     // Whether some tunnel ends here: then GRE to it is ours to take or to drop, else it passes.
     [[nodiscard]] bool is_local_end(std::uint32_t destination) const;
+    [[nodiscard]] bool is_local_end(const std::uint8_t* destination) const;
+
+    [[nodiscard]] packet::SequenceNumbers& sequence(fib::TunnelIndex tunnel) const {
+        return sequences_[tunnel.value];
+    }
 
  private:
     struct Slot {
         std::uint64_t addresses = 0;  // zero: free
         std::uint64_t key = 0;
-        fib::TunnelIndex tunnel;
+        TunnelMatch match;
+    };
+    using Octets = std::array<std::uint8_t, 16>;
+    struct Ipv6Slot {
+        Octets source{};
+        Octets destination{};
+        std::uint64_t key = 0;
+        TunnelMatch match;
+        bool is_used = false;
     };
 
-    std::vector<Slot> slots_;                // open addressing, at most half full
-    std::vector<std::uint32_t> local_ends_;  // open addressing, zero is free
+    void add_ipv4(const TunnelEnds& ends, TunnelMatch match);
+    void add_ipv6(const TunnelEnds& ends, TunnelMatch match);
+
+    std::vector<Slot> slots_;                               // open addressing, at most half full
+    std::vector<std::uint32_t> local_ends_;                 // open addressing, zero is free
+    std::vector<Ipv6Slot> ipv6_slots_;                      // the same for tunnels over IPv6
+    std::vector<Octets> ipv6_local_ends_;                   // few, one after the other
+    std::unique_ptr<packet::SequenceNumbers[]> sequences_;  // by TunnelIndex
 };
 
 }  // namespace detour::node

@@ -95,7 +95,7 @@ class Lane {
 // One burst, sorted by what is to be done next.
 struct Lanes {
     std::array<Lane, 2> by_family;  // to be routed
-    Lane gre;                       // IPv4 packets of protocol 47
+    Lane gre;                       // packets that are GRE, or may be GRE to us
 
     [[nodiscard]] Lane& of(Family family) { return by_family[static_cast<std::size_t>(family)]; }
     void clear() {

@@ -25,8 +25,11 @@ inline constexpr std::uint8_t hop_by_hop = 0;
 inline constexpr std::uint8_t icmp = 1;
 inline constexpr std::uint8_t tcp = 6;
 inline constexpr std::uint8_t udp = 17;
+inline constexpr std::uint8_t routing = 43;
+inline constexpr std::uint8_t fragment = 44;
 inline constexpr std::uint8_t gre = 47;
 inline constexpr std::uint8_t icmpv6 = 58;
+inline constexpr std::uint8_t destination_options = 60;
 inline constexpr std::uint8_t sctp = 132;
 }  // namespace protocol
 

@@ -35,7 +35,7 @@ namespace detour::packet {
     X(gre_bad_version,      "gre-bad-version",      "GRE version is not 0") \
     X(gre_routing,          "gre-routing",          "GRE routing bit or reserved bits set (RFC 2784 2.3)") \
     X(gre_checksum,         "gre-checksum",         "GRE checksum wrong, or present or absent against the configuration") \
-    X(gre_sequence,         "gre-sequence",         "GRE sequence number old, or present against the configuration") \
+    X(gre_sequence,         "gre-sequence",         "GRE sequence number old, or absent against the configuration") \
     X(gre_protocol,         "gre-protocol",         "GRE payload neither IPv4 nor IPv6") \
     X(gre_unknown_tunnel,   "gre-unknown-tunnel",   "GRE from an endpoint or with a key of no tunnel") \
     X(gre_nested,           "gre-nested",           "GRE inside our GRE: never decapsulated twice") \
@@ -48,7 +48,8 @@ namespace detour::packet {
     X(punt_full,            "punt-full",            "the twin's queue is full") \
     X(transmit_full,        "transmit-full",        "the port's queue is full") \
     X(no_buffer,            "no-buffer",            "no packet buffer") \
-    X(unsupported_rule,     "unsupported-rule",     "an ip rule of a form the fast path does not know, beyond the punt budget")
+    X(unsupported_rule,     "unsupported-rule",     "an ip rule of a form the fast path does not know, beyond the punt budget") \
+    X(gre_extension,        "gre-extension",        "GRE behind an IPv6 extension header that is not understood")
 
 #define DETOUR_PUNT_REASONS(X) \
     X(control,         "control",          "BGP, BFD, ARP, ND to our own addresses: the first-class queue") \

@@ -111,6 +111,14 @@ Answer::List Report::tunnels() const {
                               {"next_hop", is_resolved ? "resolved" : "unresolved"}};
         if (underlay.key)
             object.emplace_back("key", std::uint64_t{*underlay.key});
+        if (underlay.keepalive) {
+            object.emplace_back("keepalives_heard", sum([i](const Counters& c) -> auto& {
+                                    return c.keepalives[i].heard;
+                                }));
+            object.emplace_back("keepalives_answered", sum([i](const Counters& c) -> auto& {
+                                    return c.keepalives[i].answered;
+                                }));
+        }
         add_traffic(object, [i](const Counters& c) -> const Traffic& { return c.tunnels[i]; });
         list.emplace_back(std::move(object));
     }

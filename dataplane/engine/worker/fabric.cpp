@@ -57,6 +57,7 @@ std::expected<void, Error> Fabric::build(const FabricRequest& request,
                                          const node::TunnelFinder& tunnels,
                                          fib::Publisher& publisher) {
     const Error no_memory{"no memory for the rings between the workers"};
+    tunnels_ = &tunnels;
     std::vector<WorkerRequest> workers(request.cores.size());
     for (std::size_t i = 0; i < workers.size(); ++i) {
         worker_bells_.push_back(std::make_unique<node::Bell>());
@@ -125,6 +126,25 @@ bool Fabric::add_outlets(Port& port, std::size_t index, std::vector<WorkerReques
         }
         workers[i].outlets.push_back(outlet);
     }
+    return add_own_outlet(index, owner(index, 0, count, workers.size()), workers);
+}
+
+bool Fabric::add_own_outlet(std::size_t port, std::size_t owning,
+                            std::vector<WorkerRequest>& workers) {
+    OwnOutlet outlet{.ring = make_ring(fmt::format("own{}", port), RING_F_SP_ENQ | RING_F_SC_DEQ),
+                     .bell = worker_bells_[owning].get()};
+    if (outlet.ring == nullptr)
+        return false;
+    workers[owning].relays.push_back(
+        {.port = static_cast<std::uint16_t>(port), .ring = outlet.ring});
+    own_outlets_.push_back(outlet);
+    return true;
+}
+
+bool Fabric::send(std::uint16_t port, rte_mbuf* mbuf) {
+    if (rte_ring_sp_enqueue(own_outlets_[port].ring, mbuf) != 0)
+        return false;
+    own_outlets_[port].bell->ring();
     return true;
 }
 

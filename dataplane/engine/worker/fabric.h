@@ -7,6 +7,7 @@
 //     transmit queue of worker w    w if the port has so many, else by a relay to an owner
 //     a port's twin                 the worker that owns the port's first transmit queue
 //     a tunnel's twin               worker t mod n
+//     frames of the engine itself   the worker that owns the port's first transmit queue
 #pragma once
 
 #include <cstddef>
@@ -54,6 +55,10 @@ class Fabric {
 
     [[nodiscard]] std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
     [[nodiscard]] const Exchange& exchange() const { return *exchange_; }
+    [[nodiscard]] const node::TunnelFinder& tunnels() const { return *tunnels_; }
+
+    // A whole frame of the engine's own, from its thread. False: it was not taken.
+    [[nodiscard]] bool send(std::uint16_t port, rte_mbuf* mbuf);
 
  private:
     struct FreeRing {
@@ -70,10 +75,19 @@ class Fabric {
                                 std::vector<WorkerRequest>& workers);
     [[nodiscard]] bool add_outlets(Port& port, std::size_t index,
                                    std::vector<WorkerRequest>& workers);
+    [[nodiscard]] bool add_own_outlet(std::size_t port, std::size_t owning,
+                                      std::vector<WorkerRequest>& workers);
     [[nodiscard]] std::vector<ExchangeTwin> exchange_twins(
         const FabricRequest& request, std::span<const WorkerRequest> workers) const;
 
+    struct OwnOutlet {
+        rte_ring* ring = nullptr;
+        node::Bell* bell = nullptr;
+    };
+
     std::vector<std::unique_ptr<rte_ring, FreeRing>> rings_;
+    std::vector<OwnOutlet> own_outlets_;  // by port
+    const node::TunnelFinder* tunnels_ = nullptr;
     std::vector<std::unique_ptr<node::Bell>> worker_bells_;
     node::Bell exchange_bell_;
     std::vector<std::unique_ptr<Worker>> workers_;

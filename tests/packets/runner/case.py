@@ -6,6 +6,7 @@
     let p = IP(...)/UDP()/"text"      a name for a scapy expression
     ip route add ...                  a change of the kernel's state, and what the mirror makes of it
     settle                            the mirror has caught up with what the kernel learned by itself
+    settle 1.5                        the same, that many seconds later: carriers are reported once a second
     send lan0 p                       a frame in; Ethernet addresses are added where missing
     expect xcon0 OUTER/hop(p)         the frame out, octet for octet (an outer identification aside)
     expect xcon0 like ICMP(type=11)   only the fields that are written down

@@ -55,8 +55,9 @@ class Play:
         self.box.play_kernel([f"ip {step.rest}"])
         self.box.settle()
 
-    def settle(self, _step: Statement):
+    def settle(self, step: Statement):
         self.await_expected()
+        time.sleep(float(step.rest or 0))
         self.box.settle()
 
     def sysctl(self, step: Statement):

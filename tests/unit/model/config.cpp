@@ -109,6 +109,15 @@ TEST_CASE("every key is heeded") {
     CHECK(partner.underlay->gateway == address("192.0.2.65"));
     CHECK(partner.underlay->key == 4294967295);
     CHECK(partner.underlay->ttl == 255);
+    CHECK(partner.underlay->has_checksum);
+    CHECK(partner.underlay->has_sequence);
+    CHECK(partner.underlay->dscp == 48);
+    CHECK(partner.underlay->dont_fragment == DontFragment::copy);
+    CHECK(partner.underlay->keepalive == 3s);
+    CHECK(partner.underlay->keepalive_retries == 4);
+    CHECK(partner.underlay->overhead() == 36);
+    CHECK(config.mtu(partner.id) == 1400);
+    CHECK(config.mtu(provider.id) == 9000);
     CHECK(partner.bgp->hold == 0s);
     CHECK(config.detect.probe_limit == 2000);
     CHECK(config.detect.targets[0].is_own);

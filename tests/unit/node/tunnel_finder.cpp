@@ -22,7 +22,7 @@ std::uint32_t lying(const char* text) {
 std::optional<std::uint16_t> found(const TunnelFinder& finder, const char* source,
                                    const char* destination, std::optional<std::uint32_t> key) {
     const auto tunnel = finder.find(lying(source), lying(destination), key);
-    return tunnel ? std::optional(tunnel->value) : std::nullopt;
+    return tunnel ? std::optional(tunnel->tunnel.value) : std::nullopt;
 }
 
 TEST_CASE("tunnels between the same ends are told apart by key, and no key is not key zero") {
@@ -59,7 +59,7 @@ TEST_CASE("a thousand tunnels on one address are all found") {
         const auto tunnel =
             finder.find(packet::network_order(0xc6336400 + i % 250), lying("192.0.2.66"), i);
         REQUIRE(tunnel);
-        CHECK(tunnel->value == i);
+        CHECK(tunnel->tunnel.value == i);
     }
 }
 

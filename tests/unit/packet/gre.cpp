@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dataplane/packet/ecn.h"
+#include "dataplane/packet/gre_keepalive.h"
 #include "tests/unit/packet/builder.h"
 
 using namespace detour::packet;
@@ -88,9 +89,11 @@ TEST_CASE("every rung of the GRE ladder has its packet") {
         {"routing bit", gre(0x4000, 0x0800), Drop::gre_routing},
         {"strict source route bit", gre(0x0800, 0x0800), Drop::gre_routing},
         {"recursion control bit 5", gre(0x0400, 0x0800), Drop::gre_routing},
-        {"a checksum that was not agreed on", gre(0x8000, 0x0800), Drop::gre_checksum},
-        {"a sequence number that was not agreed on", gre(0x1000, 0x0800), Drop::gre_sequence},
-        {"protocol 0, a keepalive's answer", gre(0, 0), Drop::gre_protocol},
+        {"a checksum cut off", gre(0x8000, 0x0800, {0, 0, 0}), Drop::truncated},
+        {"a sequence number cut off", gre(0x1000, 0x0800, {0, 0, 0}), Drop::truncated},
+        {"a sequence number cut off behind a key", gre(0x3000, 0x0800, Bytes(7, 0)),
+         Drop::truncated},
+        {"all fields but the last octet", gre(0xb000, 0x0800, Bytes(11, 0)), Drop::truncated},
         {"ARP inside", gre(0, 0x0806), Drop::gre_protocol},
         {"transparent Ethernet bridging", gre(0, 0x6558), Drop::gre_protocol},
     };
