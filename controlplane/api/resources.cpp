@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "controlplane/api/history.h"
+#include "controlplane/observe/brief.h"
 #include "controlplane/observe/reader.h"
 #include "controlplane/observe/why.h"
 
@@ -127,6 +130,7 @@ Response why(const Sources& sources, const Request& request) {
     const observe::Answer answer = observe::answer(*asked, *evidence);
     json body = observe::to_json(answer);
     body["text"] = observe::to_text(answer);
+    body["brief"] = observe::to_json(observe::brief(*asked, *evidence, *sources.status()));
     return {200, std::move(body)};
 }
 
@@ -165,7 +169,7 @@ std::vector<Resource> resources(Sources given) {
             Resource::Method::post, "/v1/" + verb,
             [sources, verb](const Request& request) { return mutate(*sources, verb, request); }};
     };
-    return {
+    std::vector<Resource> all{
         {Resource::Method::get, "/v1/status",
          [sources](const Request&) {
              return Response{200, *sources->status()};
@@ -178,6 +182,8 @@ std::vector<Resource> resources(Sources given) {
         post("failback"),
         post("abort"),
     };
+    std::ranges::move(history(sources->journal), std::back_inserter(all));
+    return all;
 }
 
 }  // namespace detour::api

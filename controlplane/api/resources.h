@@ -32,8 +32,9 @@ struct Sources {
 
 // GET  /v1/status
 // GET  /v1/events?after=N&count=N&wait=SECONDS&set=S&routine=1   {"events": [...], "last": N}
-// GET  /v1/why?prefix=P | set=S [&family=F]                      {"text": [...lines], "records":
-// [...]} POST /v1/move {"set", "to", "reason", "actor"}    POST /v1/failback {"set", "now", ...}
+// GET  /v1/why?prefix=P | set=S [&family=F]    {"title", "brief": [...], "text", "events": [...]}
+// GET  /v1/incidents, /v1/incident, /v1/probes  (history.h)
+// POST /v1/move {"set", "to", "reason", "actor"}    POST /v1/failback {"set", "now", ...}
 // POST /v1/abort {"set", ...}
 [[nodiscard]] std::vector<Resource> resources(Sources sources);
 

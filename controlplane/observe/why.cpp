@@ -48,10 +48,6 @@ const json& object_at(const json& object, const char* name) {
     return found != object.end() && found->is_object() ? *found : nothing;
 }
 
-bool is_calm(const std::string& verdict) {
-    return std::ranges::find(calm, verdict) != calm.end();
-}
-
 // Three significant digits, no needless zeros: 6, 6.12, 33.4, 1250.
 std::string digits(double value) {
     const double size = std::abs(value);
@@ -60,12 +56,14 @@ std::string digits(double value) {
 }
 
 std::string quantity(double value, const std::string& unit) {
+    if (unit == "seconds" && value < 0)
+        return "never";
     if (unit == "seconds")
         return std::abs(value) < 1 && value != 0 ? fmt::format("{} ms", digits(value * 1000))
                                                  : fmt::format("{} s", digits(value));
     if (unit == "ratio")
         return fmt::format("{} %", digits(value * 100));
-    if (unit == "rate")
+    if (unit == "packets_per_second")
         return fmt::format("{} packets/s", digits(value));
     if (unit == "truth")
         return value != 0 ? "yes" : "no";
@@ -288,6 +286,19 @@ std::string summary_of(const Question& question, const Evidence& evidence) {
 
 }  // namespace
 
+bool is_calm_verdict(std::string_view verdict) {
+    return std::ranges::find(calm, verdict) != calm.end();
+}
+
+std::vector<Figure> figures_of(const json& explanation) {
+    std::vector<Figure> result;
+    const auto figures = explanation.find("figures");
+    if (figures != explanation.end() && figures->is_array())
+        for (const json& figure : *figures)
+            result.push_back(figure_of(figure));
+    return result;
+}
+
 std::expected<Evidence, JournalError> gather(const Reader& reader, const Question& question,
                                              std::size_t count) {
     RecordFilter filter;
@@ -300,19 +311,24 @@ std::expected<Evidence, JournalError> gather(const Reader& reader, const Questio
 
     // The incident begins where the calm ended last.
     const auto began = std::find_if(acts->rbegin(), acts->rend(), [](const Record& record) {
-        return record.kind == kind::verdict && is_calm(text_at(record.payload, "from")) &&
-               !is_calm(text_at(record.payload, "to"));
+        return record.kind == kind::verdict && is_calm_verdict(text_at(record.payload, "from")) &&
+               !is_calm_verdict(text_at(record.payload, "to"));
     });
     constexpr std::ptrdiff_t few = 10;
     const auto keep = began == acts->rend() ? std::min<std::ptrdiff_t>(few, std::ssize(*acts))
                                             : std::distance(acts->rbegin(), began) + 1;
     acts->erase(acts->begin(), acts->end() - keep);
 
+    return with_causes(reader, std::move(*acts), cause_limit);
+}
+
+std::expected<Evidence, JournalError> with_causes(const Reader& reader, std::vector<Record> acts,
+                                                  std::size_t depth) {
     Evidence evidence;
-    evidence.acts = std::move(*acts);
+    evidence.acts = std::move(acts);
     std::map<RecordNumber, Record> causes;
     for (const Record& act : evidence.acts) {
-        auto chain = reader.chain(act.number, cause_limit);
+        auto chain = reader.chain(act.number, depth);
         if (!chain)
             return std::unexpected(chain.error());
         for (Record& record : *chain)
@@ -339,10 +355,7 @@ Answer answer(const Question& question, const Evidence& evidence) {
         event.time = to_text(record.wall);
         event.headline = headline(record);
         event.rule = text_at(explanation, "rule");
-        if (const auto figures = explanation.find("figures");
-            figures != explanation.end() && figures->is_array())
-            for (const json& figure : *figures)
-                event.figures.push_back(figure_of(figure));
+        event.figures = figures_of(explanation);
         event.missing = text_at(explanation, "missing");
         event.note = text_at(explanation, "note");
         event.observations = gathering.observations(record);

@@ -40,6 +40,11 @@ struct Evidence {
                                                            const Question& question,
                                                            std::size_t count = 60);
 
+// The acts with what caused each, down to `depth` rows an act.
+[[nodiscard]] std::expected<Evidence, JournalError> with_causes(const Reader& reader,
+                                                                std::vector<Record> acts,
+                                                                std::size_t depth);
+
 // One observation, or several alike.
 struct Observation {
     std::string text;  // "probe beacon icmp by provider lost: 192.0.2.129, 192.0.2.137"
@@ -53,6 +58,12 @@ struct Figure {
     std::string section;    // of the specification
     bool holds = true;
 };
+
+// The figures of a recorded explanation, in words.
+[[nodiscard]] std::vector<Figure> figures_of(const nlohmann::json& explanation);
+
+// Verdicts that end or interrupt no calm.
+[[nodiscard]] bool is_calm_verdict(std::string_view verdict);
 
 struct Event {
     RecordNumber number = 0;

@@ -1,33 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// detour why PREFIX: why the box did what it did, or did not, from its journal alone.
+// detour why PREFIX: why the box did what it did, or did not, in a few lines; with --all the whole
+// chronicle from its journal.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "tools/detour/daemon_reply.h"
-#include "tools/detour/verb.h"
+#include "tools/detour/look.h"
+#include "tools/detour/time_text.h"
 
 namespace detour::command {
+namespace {
+
+using nlohmann::json;
+
+struct Wish {
+    std::string subject;
+    bool is_whole = false;
+};
+
+int print_brief(const json& answer, Clock clock) {
+    fmt::print("{}\n", styled(text_of(answer, "title"), Style::strong));
+    for (const json& section : answer.at("brief")) {
+        fmt::print("{}\n", styled(text_of(section, "title"), Style::strong));
+        for (const json& line : section.at("lines")) {
+            const std::string time = text_of(line, "time");
+            fmt::print("  {}{}{}\n", time.empty() ? "" : time_text(time, clock),
+                       time.empty() ? "" : "  ", text_of(line, "text"));
+        }
+    }
+    return exit_code::ok;
+}
+
+}  // namespace
 
 Action declare_why(CLI::App& arguments) {
-    const auto subject = std::make_shared<std::string>();
+    const auto wish = std::make_shared<Wish>();
     arguments
-        .add_option("PREFIX", *subject,
+        .add_option("PREFIX", wish->subject,
                     "A protected prefix, an address in one, or a prefix set's name")
         ->required()
         ->type_name("");
-    return [subject](const Context& context) {
-        const Reply reply = client_of(context).get("/v1/why", {{"prefix", *subject}});
-        if (!reply)
-            return fail(reply.error(), context.output);
-        if (context.output == Output::json)
-            fmt::print("{}\n", reply->dump(2));
-        else
-            fmt::print("{}", reply->at("text").get<std::string>());
-        return 0;
+    arguments.add_flag("-a,--all", wish->is_whole, "Every step and every figure");
+    return [wish](const Context& context) {
+        return look(context, "/v1/why", {{"prefix", wish->subject}}, [&](const json& answer) {
+            if (!wish->is_whole)
+                return print_brief(answer, context.clock);
+            fmt::print("{}", text_of(answer, "text"));
+            return exit_code::ok;
+        });
     };
 }
 

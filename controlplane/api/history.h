@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The resources that tell of what was, from the journal alone:
+//
+//     GET /v1/incidents?count=N    {"incidents": [newest first, as in observe/incidents.h]}
+//     GET /v1/incident?id=N        one with its events; without an id the newest
+//     GET /v1/probes               {"window_s", "ways": [as in observe/probe_summary.h]}
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "controlplane/api/server.h"
+
+namespace detour::api {
+
+[[nodiscard]] std::vector<Resource> history(const std::filesystem::path& journal);
+
+}  // namespace detour::api

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// detour uplinks [UPLINK]: link, sessions, and of each block the verdict and what it rests on.
+// detour bgp [UPLINK]: the sessions. detour prefixes [SET]: where each set is.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "tools/detour/change.h"
+#include "tools/detour/daemon_reply.h"
+#include "tools/detour/look.h"
+#include "tools/detour/suggest.h"
+
+namespace detour::command {
+namespace {
+
+using nlohmann::json;
+
+// The rows whose `member` is `wanted`, all of them for "". Nothing, after a complaint: there is
+// none.
+std::optional<json> chosen(const Context& context, const json& rows, const char* member,
+                           const std::string& wanted, std::string_view what) {
+    json result = json::array();
+    std::vector<std::string> names;
+    for (const json& row : rows) {
+        names.push_back(text_of(row, member));
+        if (wanted.empty() || names.back() == wanted)
+            result.push_back(row);
+    }
+    if (!result.empty() || wanted.empty())
+        return std::optional<json>(std::in_place, std::move(result));
+    static_cast<void>(
+        refuse(context, fmt::format("there is no {} \"{}\"{}; there is {}", what, wanted,
+                                    did_you_mean(wanted, names), fmt::join(names, ", "))));
+    return std::nullopt;
+}
+
+void print_session(const json& peer, std::string_view indent) {
+    const std::string state = text_of(peer, "state");
+    const bool is_up = state == "Established";
+    fmt::print("{}{} AS{}  {} for {}  announced {}+{}  received {}+{}\n", indent,
+               text_of(peer, "peer"), peer.at("asn").get<std::uint32_t>(),
+               styled(state, is_up ? Style::green : Style::red), short_age(peer.at("since_s")),
+               peer.at("announced").at("ipv4").get<std::size_t>(),
+               peer.at("announced").at("ipv6").get<std::size_t>(),
+               peer.at("received").at("ipv4").get<std::size_t>(),
+               peer.at("received").at("ipv6").get<std::size_t>());
+    if (peer.contains("last_error"))
+        fmt::print("{}  last error {} ago: {}\n", indent,
+                   short_age(peer.at("last_error").at("age_s")),
+                   text_of(peer.at("last_error"), "text"));
+}
+
+void print_watch(const json& watch) {
+    const std::string verdict = text_of(watch, "verdict");
+    const json& loss = watch.at("loss");
+    fmt::print("  {:<18} {} for {}\n", block_name(watch), styled(verdict, style_of(verdict)),
+               short_age(watch.at("since_s")));
+    fmt::print("      {}\n", explain(watch.at("why")));
+    fmt::print("      loss: block {}, outside it {}, inside the provider {}; in {}\n",
+               percent(loss.at("beacon")), percent(loss.at("control")),
+               percent(loss.at("sentinel")), rate(watch.at("packets_per_second")));
+    fmt::print("      {}; way proven {} ago, block seen leaving {} ago\n",
+               watch.value("armed", false) ? styled("could take it", Style::green)
+                                           : fmt::format("could not take it: {}",
+                                                         text_of(watch.at("armed_why"), "missing")),
+               short_age(watch.at("tunnel_age_s")), short_age(watch.at("egress_age_s")));
+}
+
+int print_uplinks(const json& rows) {
+    int code = exit_code::ok;
+    for (const json& uplink : rows) {
+        const bool is_up = text_of(uplink, "link") == "up";
+        fmt::print("{} ({})  link {} for {}\n", styled(text_of(uplink, "name"), Style::strong),
+                   text_of(uplink, "kind"),
+                   styled(text_of(uplink, "link"), is_up ? Style::green : Style::red),
+                   short_age(uplink.at("since_s")));
+        for (const json& peer : uplink.at("bgp"))
+            print_session(peer, "  bgp ");
+        for (const json& watch : uplink.at("blocks")) {
+            print_watch(watch);
+            if (!is_calm(text_of(watch, "verdict")))
+                code = exit_code::attention;
+        }
+        if (!is_up)
+            code = exit_code::attention;
+    }
+    return code;
+}
+
+int print_sessions(const json& rows) {
+    int code = exit_code::ok;
+    for (const json& uplink : rows)
+        for (const json& peer : uplink.at("bgp")) {
+            print_session(peer, fmt::format("{:<12} ", text_of(uplink, "name")));
+            if (text_of(peer, "state") != "Established")
+                code = exit_code::attention;
+        }
+    return code;
+}
+
+void print_set(const json& set) {
+    std::vector<std::string> prefixes;
+    for (const json& prefix : set.at("prefixes"))
+        prefixes.push_back(prefix);
+    const bool is_away = set.at("uplink") != set.at("home");
+    fmt::print("{}  {}\n  leaves by {} for {} (home: {}), placed by {}\n",
+               styled(block_name(set), Style::strong), fmt::join(prefixes, ", "),
+               styled(text_of(set, "uplink"), is_away ? Style::yellow : Style::green),
+               short_age(set.at("since_s")), text_of(set, "home"), text_of(set, "placed_by"));
+    for (const json& row : set.at("announced")) {
+        fmt::print("  announced on {}", text_of(row, "uplink"));
+        if (const auto prepends = row.value("prepends", 0U); prepends > 0)
+            fmt::print(", {} prepends", prepends);
+        fmt::print("{}{}\n", row.value("no_export", false) ? ", NO_EXPORT" : "",
+                   row.value("graceful_shutdown", false) ? ", GRACEFUL_SHUTDOWN" : "");
+    }
+    if (!set.at("move").is_null())
+        fmt::print("  {}: {}\n", text_of(set.at("move"), "kind"), text_of(set.at("move"), "step"));
+    fmt::print("  next: {}{}\n", explain(set.at("next")),
+               set.at("next_in_s").is_number() ? ", in " + short_age(set.at("next_in_s")) : "");
+}
+
+int print_sets(const json& rows) {
+    int code = exit_code::ok;
+    for (const json& set : rows) {
+        print_set(set);
+        if (set.at("uplink") != set.at("home"))
+            code = exit_code::attention;
+    }
+    return code;
+}
+
+// One list of the status document, narrowed to what was named.
+struct View {
+    const char* list;    // of the document
+    const char* member;  // that is named
+    std::string_view what;
+    int (*print)(const json& rows);
+};
+
+Action declare(CLI::App& arguments, const char* object, const View& view) {
+    const auto wanted = std::make_shared<std::string>();
+    arguments.add_option(object, *wanted, fmt::format("One {} only", view.what))->type_name("");
+    arguments.footer(
+        "Exit status: 0 calm, 1 something needs a look, 2 error, 3 detourd does not answer.\n");
+    return [wanted, view](const Context& context) {
+        const Reply reply = client_of(context).get("/v1/status");
+        if (!reply)
+            return fail(reply.error(), context.output);
+        const auto rows = chosen(context, reply->at(view.list), view.member, *wanted, view.what);
+        if (!rows)
+            return exit_code::error;
+        if (context.output == Output::text)
+            return view.print(*rows);
+        fmt::print("{}\n", json{{"schema_version", schema_version}, {view.list, *rows}}.dump(2));
+        return exit_code::ok;
+    };
+}
+
+}  // namespace
+
+Action declare_uplinks(CLI::App& arguments) {
+    return declare(arguments, "UPLINK", {"uplinks", "name", "uplink", print_uplinks});
+}
+
+Action declare_bgp(CLI::App& arguments) {
+    return declare(arguments, "UPLINK", {"uplinks", "name", "uplink", print_sessions});
+}
+
+Action declare_prefixes(CLI::App& arguments) {
+    return declare(arguments, "SET", {"sets", "set", "prefix set", print_sets});
+}
+
+}  // namespace detour::command
