@@ -431,6 +431,12 @@ std::vector<std::string> Mirror::description() const {
     return implementation_->kernel.description();
 }
 
+Explanation Mirror::explain(InterfaceIndex input, const Address& source,
+                            const Address& destination) const {
+    const Implementation& self = *implementation_;
+    return mirror::explain(self.kernel, self.compiler.devices(), input, source, destination);
+}
+
 std::string Mirror::device_name(InterfaceIndex interface) const {
     const Link* link = implementation_->kernel.links().find(interface);
     return link ? link->name : "#" + std::to_string(interface.value);

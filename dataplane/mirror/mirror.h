@@ -29,6 +29,7 @@
 #include "conf/types/duration.h"
 #include "dataplane/fib/forwarding_state.h"
 #include "dataplane/mirror/devices.h"
+#include "dataplane/mirror/explain.h"
 
 namespace detour::mirror {
 
@@ -94,6 +95,9 @@ class Mirror {
     // Names of the interfaces and prefix sets belong to the engine; this is what the kernel calls
     // the device, for texts.
     [[nodiscard]] std::string device_name(InterfaceIndex interface) const;
+    // The way of a packet through rules and tables; `input` as in ForwardingState's ingresses.
+    [[nodiscard]] Explanation explain(InterfaceIndex input, const Address& source,
+                                      const Address& destination) const;
     // The whole copy, one line an object, in a fixed order; long. For comparing two mirrors.
     [[nodiscard]] std::vector<std::string> description() const;
 

@@ -5,12 +5,9 @@
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 
-#include <algorithm>
 #include <charconv>
-#include <sstream>
 
 #include "conf/program/version.h"
-#include "dataplane/fib/decide.h"
 
 namespace detour::engine {
 namespace {
@@ -210,62 +207,6 @@ Answer::List Report::sets() const {
                 list.emplace_back(std::move(object));
             }
     return list;
-}
-
-const fib::Ingress* Report::ingress(std::string_view name) const {
-    const fib::ForwardingState& state = *publisher_.load();
-    for (std::size_t i = 0; i < ports_.size(); ++i)
-        if (ports_[i].name() == name)
-            return &state.ports[i];
-    for (std::size_t i = 0; i < tunnels_.size(); ++i)
-        if (tunnels_[i]->name == name)
-            return &state.tunnels[i];
-    return nullptr;
-}
-
-Answer::Object Report::next_hop(const fib::Adjacency& adjacency) const {
-    Answer::Object object{{"does", describe(*publisher_.load(), adjacency)}};
-    if (adjacency.verb == fib::Verb::forward || adjacency.verb == fib::Verb::tunnel)
-        object.emplace_back("port", ports_[adjacency.port].name());
-    if (adjacency.verb == fib::Verb::tunnel)
-        object.emplace_back("tunnel", tunnels_[adjacency.tunnel]->name);
-    return object;
-}
-
-// "lan0,198.51.100.7,203.0.113.9"
-Answer::Object Report::trace(const std::string& parameters) const {
-    std::istringstream words(parameters);
-    std::string name;
-    std::string from;
-    std::string to;
-    std::getline(std::getline(std::getline(words, name, ','), from, ','), to);
-    const fib::Ingress* const in = ingress(name);
-    const auto source = Address::parse(from);
-    const auto destination = Address::parse(to);
-    if (in == nullptr || !source || !destination || source->family() != destination->family())
-        return {{"error", "wanted: a port or tunnel, a source and a destination of one family"}};
-    const fib::ForwardingState& state = *publisher_.load();
-    const fib::Decision decision = decide(state, *in, *source, *destination);
-    static constexpr std::array lookups{"destination", "source", "destination behind source",
-                                        "none"};
-    Answer::Object object{{"lookup", lookups[static_cast<std::size_t>(decision.lookup)]},
-                          {"leaf", std::uint64_t{decision.leaf}}};
-    if (decision.meaning.set != fib::no_set)
-        object.emplace_back("set", config_.prefix_sets[decision.meaning.set].name);
-    const fib::Adjacency& chosen = state.adjacencies[decision.meaning.adjacency];
-    if (chosen.verb != fib::Verb::group) {
-        object.emplace_back("next_hop", next_hop(chosen));
-        return object;
-    }
-    // Members in the order of their first bucket; the flow's ports would choose among them.
-    std::vector<std::uint16_t> members;
-    for (unsigned i = 0; i < chosen.group_size; ++i)
-        if (const auto member = state.buckets[chosen.group + i];
-            std::ranges::find(members, member) == members.end())
-            members.push_back(member);
-    for (std::size_t i = 0; i < members.size() && i < 16; ++i)
-        object.emplace_back(fmt::format("member_{}", i), next_hop(state.adjacencies[members[i]]));
-    return object;
 }
 
 }  // namespace detour::engine

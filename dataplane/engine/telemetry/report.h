@@ -34,7 +34,8 @@ inline constexpr std::array commands{
             "Packets in and out by uplink, prefix set and family. Parameter: first entry"},
     Command{
         "/detour/trace",
-        "What happens to a packet. Parameters: port or tunnel it comes in by, source, destination"},
+        "What happens to a packet: the rules and tables it meets, and what the workers do with it. "
+        "Parameters: port or tunnel it comes in by, source, destination"},
 };
 
 // What there is to report on; all of it outlives the report.
@@ -61,6 +62,7 @@ class Report {
     [[nodiscard]] Answer::List sets() const;
     [[nodiscard]] Answer::Object trace(const std::string& parameters) const;
     [[nodiscard]] const fib::Ingress* ingress(std::string_view name) const;
+    [[nodiscard]] Answer::Object steps(const mirror::Explanation& way) const;
     [[nodiscard]] Answer::Object next_hop(const fib::Adjacency& adjacency) const;
 
     // The same counter of all workers.
