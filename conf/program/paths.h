@@ -26,6 +26,8 @@ class RunDir {
 
     // detourd's HTTP interface, a Unix socket.
     [[nodiscard]] std::filesystem::path api_socket() const { return path_ / "api.sock"; }
+    // The data plane's, for `detour capture` (conf/program/capture.h).
+    [[nodiscard]] std::filesystem::path capture_socket() const { return path_ / "capture.sock"; }
     // Held (flock) by the one running instance of a program: "detour-dataplane", "detourd".
     [[nodiscard]] std::filesystem::path lock_file(std::string_view program) const;
     // `detour run`'s end of systemd's notification protocol.

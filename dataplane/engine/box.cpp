@@ -13,6 +13,7 @@
 #include <set>
 
 #include "dataplane/engine/buffers.h"
+#include "dataplane/engine/capture/service.h"
 #include "dataplane/engine/descriptor.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/host.h"
@@ -72,6 +73,8 @@ struct Box::Parts {
 
     [[nodiscard]] std::expected<void, Error> run_until_stopped();
     [[nodiscard]] std::expected<void, Error> start_forwarding();
+    // What `detour capture` may look at; forwarding does not depend on it.
+    void open_capture();
     void follow_links();
     [[nodiscard]] bool is_interface_up(std::size_t port, const std::string& interface);
     // Waits for something to happen, and lets who it happened to handle it.
@@ -102,6 +105,7 @@ struct Box::Parts {
     std::unique_ptr<mirror::Mirror> kernel;
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
     Desk desk;
+    std::unique_ptr<CaptureService> capture;
     bool asks_drivers = false;  // some port is no interface of the kernel
     Instant next_link_poll{};
     std::vector<InterfaceIndex> interfaces;  // by PortId: the kernel's, behind the port
@@ -296,10 +300,33 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
     follow_links();
     if (auto opened = desk.open(commands); !opened)
         return opened;
+    open_capture();
     say("forwarding on {} ports and {} tunnels, {} worker(s) on core {}", ports.size(),
         tunnels.size(), plan.worker_cores.size(), fmt::join(plan.worker_cores, ", "));
     keeper.say_ready("forwarding");
     return {};
+}
+
+void Box::Parts::open_capture() {
+    std::vector<Capturable> things;
+    for (const Port& port : ports)
+        things.push_back({.name = port.name(),
+                          .device = port.device(),
+                          .receive_queue_count = port.receive_queue_count(),
+                          .transmit_queue_count = port.transmit_queue_count(),
+                          .tunnel = {}});
+    for (const model::Uplink* uplink : tunnels) {
+        const model::Underlay& underlay = *uplink->underlay;
+        Capturable thing = things[underlay.port.value];
+        thing.name = uplink->name;
+        thing.tunnel = TunnelView{underlay.local, underlay.remote, underlay.key};
+        things.push_back(std::move(thing));
+    }
+    auto opened = CaptureService::open(run, std::move(things), *publisher);
+    if (opened)
+        capture = std::move(*opened);
+    else
+        say("no captures: {}", opened.error().message);
 }
 
 // The driver's sockets stay with the interface they were opened on: one that comes back by its name
@@ -401,6 +428,7 @@ Box::Box(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 // the EAL ends last.
 Box::~Box() {
     Parts& parts = *parts_;
+    parts.capture.reset();
     if (parts.fabric)
         parts.fabric->stop();
     parts.keepalives.reset();

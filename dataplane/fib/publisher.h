@@ -39,6 +39,11 @@ class Publisher {
     // Writer: frees the states that no reader can hold any more; returns how many still wait.
     std::size_t reclaim();
 
+    // Any thread: a moment to wait for. What was taken away from the readers before it, no reader
+    // holds any more once has_passed() it.
+    [[nodiscard]] std::uint64_t mark();
+    [[nodiscard]] bool has_passed(std::uint64_t mark) const;
+
     // The state published last; null before the first.
     [[nodiscard]] const ForwardingState* load() const {
         return current_.load(std::memory_order_acquire);
@@ -68,6 +73,8 @@ class Publisher {
         std::unique_ptr<const ForwardingState> state;
         std::uint64_t epoch;  // readers that saw it cannot hold the state
     };
+
+    [[nodiscard]] std::uint64_t oldest_seen() const;
 
     std::atomic<const ForwardingState*> current_{nullptr};
     std::atomic<std::uint64_t> epoch_{0};

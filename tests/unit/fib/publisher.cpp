@@ -78,6 +78,25 @@ TEST_CASE("a reader that is quiet between two publishes frees only what came bef
     CHECK(publisher.reclaim() == 1);
 }
 
+TEST_CASE("a moment has passed once every reader was quiet after it, or away") {
+    Publisher publisher(2);
+    publisher.publish(state(1));
+    publisher.enter(0);
+    const std::uint64_t first = publisher.mark();
+    CHECK_FALSE(publisher.has_passed(first));
+    publisher.quiesce(0);
+    CHECK(publisher.has_passed(first));
+    const std::uint64_t second = publisher.mark();
+    publisher.enter(1);
+    CHECK_FALSE(publisher.has_passed(second));
+    publisher.leave(0);
+    CHECK(publisher.has_passed(second));
+    // A mark holds up no state, and a state no mark.
+    publisher.publish(state(2));
+    publisher.quiesce(1);
+    CHECK(publisher.reclaim() == 0);
+}
+
 TEST_CASE("readers on threads never see a freed or a half-built state") {
     constexpr int reader_count = 2;
     Publisher publisher(reader_count);
