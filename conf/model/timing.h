@@ -3,7 +3,8 @@
 //
 // Every length of time and every rate that depends on the profile (detection.md, the tables of
 // sections 1, 2 and 5). One table holds the defaults; `detect:` and `policy:` may override the
-// durations that have a key there. Nobody else writes such a number down.
+// durations that have a key there. Nobody else writes such a number down: the islands' options have
+// no figures of their own for them, the controller fills them from here.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,12 @@ struct Timing {
     Duration suspect_interval{};
     Duration timeout_floor{};
     Duration timeout_cap{};
+    Duration timeout_pad{};
+    // The two halves of a pair are this far apart: half of the suspect interval at most, else they
+    // would overlap the next.
+    Duration pair_gap_min{};
+    Duration pair_gap_max{};
+    Duration late_reply{};  // after its timeout a reply still reverses an outcome for so long
     // Probes per second and target, all sets and classes together; the second figure for at most
     // suspect_time at a time.
     std::uint32_t idle_rate = 0;
@@ -30,6 +37,10 @@ struct Timing {
     Duration suspect_time{};
     // A gap in our own scheduling beyond this voids what was measured in it.
     Duration scheduling_gap{};
+    // Verdicts on several sets within it are moved one after the other; zero: all at once.
+    Duration mass_window{};
+    // What is not acknowledged by then is said again.
+    Duration acknowledge{};
 
     // detect:
     Duration forgiven_gap{};  // T_min: the longest gap that is not yet a null route

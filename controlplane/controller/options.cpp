@@ -65,30 +65,6 @@ bool has_family(const std::vector<Prefix>& prefixes, Family family) {
                                [&](const Prefix& prefix) { return prefix.family() == family; });
 }
 
-probe::Profile probe_profile(model::Profile profile) {
-    switch (profile) {
-        case model::Profile::careful:
-            return probe::Profile::careful;
-        case model::Profile::quick:
-            return probe::Profile::quick;
-        case model::Profile::fast:
-            return probe::Profile::fast;
-    }
-    return probe::Profile::careful;
-}
-
-decision::Profile decision_profile(model::Profile profile) {
-    switch (profile) {
-        case model::Profile::careful:
-            return decision::Profile::careful;
-        case model::Profile::quick:
-            return decision::Profile::quick;
-        case model::Profile::fast:
-            return decision::Profile::fast;
-    }
-    return decision::Profile::careful;
-}
-
 decision::FailBack fail_back(model::FailBack mode) {
     switch (mode) {
         case model::FailBack::manual:
@@ -101,14 +77,16 @@ decision::FailBack fail_back(model::FailBack mode) {
     return decision::FailBack::manual;
 }
 
-// The configuration's timing is the truth; what it does not hold keeps the section's figure.
-decision::Thresholds thresholds(const model::Config& config) {
-    const model::Timing& timing = config.timing;
-    decision::Thresholds result = decision::thresholds(decision_profile(config.detect.profile));
+}  // namespace
+
+decision::Thresholds thresholds(const model::Timing& timing) {
+    decision::Thresholds result;
     result.t_min = timing.forgiven_gap;
     result.scheduling_gap = timing.scheduling_gap;
     result.reply_timeout = timing.timeout_floor;
     result.gate = timing.withdraw_gate;
+    result.stable_time = timing.stable_time;
+    result.mass_window = timing.mass_window;
     result.startup_grace = timing.start_up_grace;
     result.link_grace = timing.link_up_grace;
     result.armed_age = timing.armed_age;
@@ -118,26 +96,24 @@ decision::Thresholds thresholds(const model::Config& config) {
     result.stair_step = timing.stair_step;
     result.canary = timing.canary;
     result.canary_every = timing.canary_interval;
-    if (!result.return_stable.empty())
-        result.return_stable.front() = timing.stable_time;
+    result.acknowledge = timing.acknowledge;
     return result;
 }
 
-probe::Schedule schedule(const model::Config& config) {
-    const model::Timing& timing = config.timing;
-    probe::Schedule result = probe::schedule(probe_profile(config.detect.profile));
-    result.idle_interval = timing.idle_interval;
-    result.suspect_interval = timing.suspect_interval;
-    result.timeout_floor = timing.timeout_floor;
-    result.timeout_cap = timing.timeout_cap;
-    result.armed_age = timing.armed_age;
-    result.idle_rate = timing.idle_rate;
-    result.suspect_rate = timing.suspect_rate;
-    result.burst_length = timing.suspect_time;
-    return result;
+probe::Schedule schedule(const model::Timing& timing) {
+    return {.idle_interval = timing.idle_interval,
+            .suspect_interval = timing.suspect_interval,
+            .timeout_floor = timing.timeout_floor,
+            .timeout_cap = timing.timeout_cap,
+            .timeout_pad = timing.timeout_pad,
+            .gap_min = timing.pair_gap_min,
+            .gap_max = timing.pair_gap_max,
+            .armed_age = timing.armed_age,
+            .idle_rate = timing.idle_rate,
+            .suspect_rate = timing.suspect_rate,
+            .burst_length = timing.suspect_time,
+            .late_reply = timing.late_reply};
 }
-
-}  // namespace
 
 bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& passwords) {
     bgp::SpeakerConfig result;
@@ -166,7 +142,7 @@ std::vector<UplinkId> uplinks_of_peers(const model::Config& config) {
 probe::Options probe_options(const model::Config& config, std::uint64_t seed) {
     probe::Options result;
     result.seed = seed;
-    result.schedule = schedule(config);
+    result.schedule = schedule(config.timing);
     for (const model::Uplink& uplink : config.uplinks)
         result.uplinks.push_back({.id = uplink.id,
                                   .control_sources = uplink.control_sources,
@@ -184,8 +160,7 @@ decision::Options decision_options(const model::Config& config) {
     decision::Options result;
     result.mode = config.router.mode == model::Mode::automatic ? decision::Mode::automatic
                                                                : decision::Mode::advise;
-    result.profile = decision_profile(config.detect.profile);
-    result.thresholds = thresholds(config);
+    result.thresholds = thresholds(config.timing);
     result.fail_back = fail_back(config.policy.fail_back);
     for (const model::Uplink& uplink : config.uplinks) {
         decision::UplinkOptions options;

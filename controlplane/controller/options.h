@@ -20,6 +20,10 @@ namespace detour::controller {
 // TCP MD5 keys by uplink, read by whoever may read files.
 using Passwords = std::map<UplinkId, std::string>;
 
+// The islands' figures, from the one table that has them: every one that depends on the profile.
+[[nodiscard]] decision::Thresholds thresholds(const model::Timing& timing);
+[[nodiscard]] probe::Schedule schedule(const model::Timing& timing);
+
 [[nodiscard]] bgp::SpeakerConfig speaker_config(const model::Config& config,
                                                 const Passwords& passwords);
 [[nodiscard]] probe::Options probe_options(const model::Config& config, std::uint64_t seed);

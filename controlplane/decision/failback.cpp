@@ -41,10 +41,10 @@ void require(Explanation& why, bool holds, std::string_view missing, Figure figu
 
 // 15 min, after each failed return longer.
 Duration Decider::Machine::stable_time(const Placed& block) const {
-    const auto& steps = limits().return_stable;
-    if (steps.empty())
-        return {};
-    return steps[std::min<std::size_t>(block.failed_returns, steps.size() - 1)];
+    const auto& longer = limits().stable_after_failure;
+    if (block.failed_returns == 0 || longer.empty())
+        return limits().stable_time;
+    return longer[std::min<std::size_t>(block.failed_returns, longer.size()) - 1];
 }
 
 bool Decider::Machine::needs_canary(std::uint32_t b) const {

@@ -3,7 +3,8 @@
 //
 // What the decision is told once: the box's uplinks, prefix sets and targets as far as it needs
 // them, and every figure of detection.md that it compares with. Thresholds are values: a
-// configuration or a test changes one, and the explanation shows the new one.
+// configuration or a test changes one, and the explanation shows the new one. A figure that depends
+// on the profile has no value here: it is the configuration's, and who makes the Options fills it.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,6 @@
 
 namespace detour::decision {
 
-enum class Profile : std::uint8_t { careful, quick, fast };
 enum class Mode : std::uint8_t { advise, automatic };
 enum class FailBack : std::uint8_t { manual, window, automatic };
 
@@ -30,21 +30,21 @@ struct Thresholds {
     double q0_ceiling = 0.40;
     double q0_factor = 3;
     double h = 33;             // ln(pairs in the error horizon / allowed errors)
-    Duration t_min;            // the longest gap we forgive
+    Duration t_min{};          // the longest gap we forgive; the profile's
     double breadth = 2.0 / 3;  // of the u-homed targets, last two pairs lost
     std::uint32_t breadth_asns = 2;
     double control_loss = 0.20;                    // beyond what C lost in the hour before
     Duration proven_age = std::chrono::hours(24);  // B@u good within
     std::uint32_t homed_targets = 3;               // fewer: UNSEEN
-    Duration scheduling_gap;                       // own gap that vetoes
+    Duration scheduling_gap{};                     // own gap that vetoes; the profile's
     std::uint32_t good_pairs = 30;                 // per class since the start
     // Section 1, P.
     double passive_dead = 0.05;
     double passive_normal = 0.50;
     double passive_absent = 20;  // packets/s before
     Duration passive_before = std::chrono::minutes(10);
-    Duration reply_timeout;  // the least a send is given before its loss counts: P counts from
-                             // the first lost send + this
+    Duration reply_timeout{};  // the least a send is given before its loss counts: P counts from
+                               // the first lost send + this; the profile's
     // Section 3.
     Duration twins_together = std::chrono::milliseconds(50);
     double port_full = 0.60;
@@ -54,7 +54,7 @@ struct Thresholds {
     Duration retire_after = std::chrono::minutes(10);
     Duration retire_for = std::chrono::hours(1);  // not in detection.md: then it is asked again
     // Section 4.
-    Duration gate;          // withdraw: so long after the announcement was acknowledged
+    Duration gate{};        // withdraw: so long after the acknowledged announcement; the profile's
     double headroom = 1.3;  // capacity >= p95 x
     double conservation = 0.90;
     double conservation_rate = 200;  // packets/s, below it there is nothing to conserve
@@ -62,21 +62,22 @@ struct Thresholds {
     std::uint32_t escapes_per_hour = 4;  // per set
     std::uint32_t updates_per_hour = 8;  // per prefix and peer
     std::uint32_t returns_per_day = 2;
-    std::vector<Duration> return_stable;  // stable time, then after each failed return
+    Duration stable_time{};  // before a return; the profile's
+    std::vector<Duration> stable_after_failure{std::chrono::hours(1), std::chrono::hours(4)};
     Duration reapplied = std::chrono::minutes(60);
-    Duration damping = std::chrono::minutes(10);      // an announcement without life stays so long
-    Duration mass_window = std::chrono::seconds(60);  // zero: no mass brake (fast)
+    Duration damping = std::chrono::minutes(10);  // an announcement without life stays so long
+    Duration mass_window{};                       // zero: no mass brake; the profile's
     Duration mass_wait = std::chrono::seconds(30);
-    // Section 5.
-    Duration startup_grace;
-    Duration link_grace;
-    Duration armed_age;
-    Duration first_life;
-    Duration complete;
-    Duration overlap;
-    Duration stair_step;
-    Duration canary;
-    Duration canary_every;
+    // Section 5; the profile's.
+    Duration startup_grace{};
+    Duration link_grace{};
+    Duration armed_age{};
+    Duration first_life{};
+    Duration complete{};
+    Duration overlap{};
+    Duration stair_step{};
+    Duration canary{};
+    Duration canary_every{};
     std::uint32_t canary_replies = 5;
     std::uint32_t canary_sentinels = 2;
     double stair_q0 = 0.01;  // baseline +
@@ -84,11 +85,10 @@ struct Thresholds {
     double stair_h = 14;
     std::uint32_t prepends = 3;
     Duration accept_late = std::chrono::hours(24);
-    // Not in detection.md: how long an acknowledgement is waited for before it is asked again.
-    Duration acknowledge = std::chrono::seconds(5);
+    // Not in detection.md: how long an acknowledgement is waited for before it is asked again; the
+    // profile's.
+    Duration acknowledge{};
 };
-
-[[nodiscard]] Thresholds thresholds(Profile profile);
 
 enum class Purpose : std::uint8_t { transit, scrubber };
 
@@ -130,8 +130,7 @@ struct TargetOptions {
 
 struct Options {
     Mode mode = Mode::advise;
-    Profile profile = Profile::careful;
-    Thresholds thresholds = decision::thresholds(Profile::careful);
+    Thresholds thresholds;
     FailBack fail_back = FailBack::manual;
     std::vector<UplinkOptions> uplinks;  // in order of preference
     std::vector<SetOptions> sets;

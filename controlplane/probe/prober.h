@@ -78,7 +78,7 @@ struct TargetOptions {
 
 struct Options {
     std::uint64_t seed = 1;
-    Schedule schedule = probe::schedule(Profile::careful);
+    Schedule schedule;
     std::vector<UplinkOptions> uplinks;
     std::vector<SetOptions> sets;
     std::vector<TargetOptions> targets;

@@ -15,22 +15,21 @@ using namespace detour::decision;
 using detour::Duration;
 using detour::Family;
 using detour::Instant;
+using detour::model::Profile;
 using world::World;
-namespace probe = detour::probe;
 
 namespace {
 
-world::Configuration of(probe::Profile profile, double loss, std::uint64_t seed) {
+world::Configuration of(Profile profile, double loss, std::uint64_t seed) {
     world::Configuration configuration;
     configuration.profile = profile;
     configuration.loss = loss;
     configuration.seed = seed;
-    configuration.rtt = profile == probe::Profile::fast ? Duration(1ms) : Duration(20ms);
+    configuration.rtt = profile == Profile::fast ? Duration(1ms) : Duration(20ms);
     return configuration;
 }
 
-constexpr std::array every_profile{probe::Profile::careful, probe::Profile::quick,
-                                   probe::Profile::fast};
+constexpr std::array every_profile{Profile::careful, Profile::quick, Profile::fast};
 
 bool moved(const World& box) {
     return !box.steps(0).empty() || !box.steps(1).empty();
@@ -61,7 +60,7 @@ TEST_CASE("gaps of the block alone, shorter than T_min, are forgiven") {
             CAPTURE(loss);
             World box(of(profile, loss, 4));
             box.settle();
-            const Duration gap = profile == probe::Profile::fast ? Duration(200ms) : Duration(3s);
+            const Duration gap = profile == Profile::fast ? Duration(200ms) : Duration(3s);
             for (int i = 0; i < 40; ++i) {
                 box.run(20s + Duration(std::int64_t{37'000'000} * i));
                 box.null_route(0, 0, i % 2 == 0 ? World::Null::inside : World::Null::beyond);
@@ -76,7 +75,7 @@ TEST_CASE("gaps of the block alone, shorter than T_min, are forgiven") {
 
 TEST_CASE("both families tell the same story") {
     for (const Family family : detour::families) {
-        auto configuration = of(probe::Profile::fast, 0.01, 5);
+        auto configuration = of(Profile::fast, 0.01, 5);
         configuration.family = family;
         configuration.fail_back = FailBack::automatic;
         World box(configuration);
@@ -91,7 +90,7 @@ TEST_CASE("both families tell the same story") {
 }
 
 TEST_CASE("mass brake: with all sets null-routed the second moves when the first lives") {
-    auto configuration = of(probe::Profile::careful, 0.01, 6);
+    auto configuration = of(Profile::careful, 0.01, 6);
     World box(configuration);
     box.settle();
     std::array<std::optional<Instant>, 2> began;
@@ -118,7 +117,7 @@ TEST_CASE("mass brake: with all sets null-routed the second moves when the first
 }
 
 TEST_CASE("a State survives its reader") {
-    auto configuration = of(probe::Profile::fast, 0.01, 7);
+    auto configuration = of(Profile::fast, 0.01, 7);
     World box(configuration);
     box.settle();
     box.null_route(0, 0, World::Null::inside);
@@ -145,7 +144,7 @@ TEST_CASE("a State survives its reader") {
 TEST_CASE("killed at any step of a planned move, it ends where it should") {
     for (std::size_t deadly = 0; deadly < 14; ++deadly) {
         CAPTURE(deadly);
-        World box(of(probe::Profile::fast, 0.01, 8));
+        World box(of(Profile::fast, 0.01, 8));
         box.settle();
         std::size_t actions = 0;
         bool must_die = false;
@@ -169,7 +168,7 @@ TEST_CASE("killed at any step of a planned move, it ends where it should") {
 }
 
 TEST_CASE("the uplink that carries everything after an escape dies too: home is announced again") {
-    World box(of(probe::Profile::fast, 0.01, 9));
+    World box(of(Profile::fast, 0.01, 9));
     box.settle();
     box.null_route(0, 0, World::Null::inside);
     box.run(10s);
@@ -180,7 +179,7 @@ TEST_CASE("the uplink that carries everything after an escape dies too: home is 
 }
 
 TEST_CASE("views tell what holds a block and whether an uplink is armed") {
-    World box(of(probe::Profile::fast, 0.01, 10));
+    World box(of(Profile::fast, 0.01, 10));
     CHECK(box.decider().views(box.now()).veto == "start-up grace");
     box.settle();
     auto views = box.decider().views(box.now());

@@ -30,7 +30,7 @@ struct Timing {
     }
 };
 
-Timing time_verdicts(detour::probe::Profile profile, double loss, Duration rtt, unsigned runs) {
+Timing time_verdicts(detour::model::Profile profile, double loss, Duration rtt, unsigned runs) {
     Timing timing;
     for (unsigned run = 0; run < runs; ++run) {
         World box({.profile = profile,
@@ -58,12 +58,12 @@ Timing time_verdicts(detour::probe::Profile profile, double loss, Duration rtt, 
 
 TEST_CASE("a null route is a verdict within the time of the profile's table") {
     struct Row {
-        detour::probe::Profile profile;
+        detour::model::Profile profile;
         double loss;
         Duration rtt;
         double median, worst;
     };
-    using detour::probe::Profile;
+    using detour::model::Profile;
     const std::vector<Row> rows{
         {Profile::careful, 0.01, 20ms, 6.4, 7.0}, {Profile::careful, 0.2, 20ms, 7.0, 12.0},
         {Profile::quick, 0.01, 20ms, 3.9, 4.5},   {Profile::quick, 0.2, 20ms, 4.4, 8.0},

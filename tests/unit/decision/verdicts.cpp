@@ -7,19 +7,23 @@
 
 #include <algorithm>
 
+#include "controlplane/controller/options.h"
 #include "controlplane/decision/ladder.h"
 #include "tests/unit/decision/world.h"
 
 using namespace std::chrono_literals;
 using namespace detour::decision;
 using detour::Duration;
-namespace probe = detour::probe;
 using detour::Instant;
+using detour::model::Profile;
 using world::World;
 
 namespace {
 
 const Instant noon{12h};
+
+const Thresholds careful =
+    detour::controller::thresholds(detour::model::timing_of(Profile::careful));
 
 ClassFacts good() {
     return {.is_known = true, .is_good = true};
@@ -73,7 +77,7 @@ Facts nullrouted() {
 }
 
 Verdict verdict_of(const Facts& facts) {
-    return judge(facts, thresholds(Profile::careful)).verdict;
+    return judge(facts, careful).verdict;
 }
 
 struct Row {
@@ -192,7 +196,7 @@ TEST_CASE("section 2: all conditions, and each of them missing") {
         Facts f = nullrouted();
         change(f);
         CHECK(verdict_of(f) != Verdict::nullrouted);
-        CHECK(missing_condition(f, thresholds(Profile::careful)) == missing);
+        CHECK(missing_condition(f, careful) == missing);
     }
 }
 
@@ -213,7 +217,7 @@ TEST_CASE("an attack before the onset makes it ATTACKED") {
 
 TEST_CASE("the place is where S says") {
     Facts f = nullrouted();
-    const auto place = [&] { return judge(f, thresholds(Profile::careful)).place; };
+    const auto place = [&] { return judge(f, careful).place; };
     CHECK(place() == Place::inside);
     f.sentinel = SentinelFacts::good;
     CHECK(place() == Place::beyond);
@@ -223,7 +227,7 @@ TEST_CASE("the place is where S says") {
 
 TEST_CASE("an explanation shows each figure beside the threshold it was compared with") {
     const Facts f = nullrouted();
-    auto limits = thresholds(Profile::careful);
+    auto limits = careful;
     limits.h = 30;
     limits.t_min = 5s;
     const auto why = explain(f, limits, judge(f, limits));
@@ -252,15 +256,14 @@ void nothing_moved(const World& box) {
     CHECK(box.announced_nowhere() == 0);
 }
 
-world::Configuration of(probe::Profile profile) {
+world::Configuration of(Profile profile) {
     world::Configuration configuration;
     configuration.profile = profile;
-    configuration.rtt = profile == probe::Profile::fast ? Duration(1ms) : Duration(20ms);
+    configuration.rtt = profile == Profile::fast ? Duration(1ms) : Duration(20ms);
     return configuration;
 }
 
-constexpr std::array every_profile{probe::Profile::careful, probe::Profile::quick,
-                                   probe::Profile::fast};
+constexpr std::array every_profile{Profile::careful, Profile::quick, Profile::fast};
 
 }  // namespace
 
@@ -325,7 +328,7 @@ TEST_CASE("the data plane dies: nothing moves") {
 }
 
 TEST_CASE("all links lose carrier within 50 ms: DATAPLANE-DOWN, nothing moves") {
-    World box(of(probe::Profile::fast));
+    World box(of(Profile::fast));
     box.settle();
     box.link(0, World::State::down);
     box.run(30ms);
@@ -364,7 +367,7 @@ TEST_CASE("the path of an uplink dies with its carrier up: UPLINK-DEAD, all sets
 
 TEST_CASE(
     "vetoes: within the start-up grace, while reloading and after a gap nothing is concluded") {
-    World box(of(probe::Profile::careful));
+    World box(of(Profile::careful));
     box.run(20s);
     box.null_route(0, 0, World::Null::inside);
     box.run(30s);

@@ -6,6 +6,8 @@
 #include <array>
 #include <variant>
 
+#include "controlplane/controller/options.h"
+
 namespace world {
 
 using namespace std::chrono_literals;
@@ -18,10 +20,6 @@ namespace {
 constexpr unsigned outside = 0xffff;
 constexpr Duration announce_travel = 20ms;
 constexpr Duration withdraw_travel = 60ms;
-
-decision::Profile profile_of(probe::Profile profile) {
-    return static_cast<decision::Profile>(profile);
-}
 
 decision::Result result_of(probe::Result result) {
     return static_cast<decision::Result>(result);
@@ -60,12 +58,12 @@ World::World(Configuration configuration)
     auto& brain = decision_options_;
     brain.mode = configuration_.mode;
     brain.fail_back = configuration_.fail_back;
-    brain.profile = profile_of(configuration_.profile);
-    brain.thresholds = decision::thresholds(brain.profile);
+    const detour::model::Timing timing = detour::model::timing_of(configuration_.profile);
+    brain.thresholds = detour::controller::thresholds(timing);
     if (configuration_.adjust)
         configuration_.adjust(brain.thresholds);
     probe_options_.seed = configuration_.seed;
-    probe_options_.schedule = probe::schedule(configuration_.profile);
+    probe_options_.schedule = detour::controller::schedule(timing);
     for (unsigned u = 0; u < configuration_.uplinks; ++u) {
         const std::vector<Address> sentinels{sentinel(u, 0), sentinel(u, 1)};
         probe_options_.uplinks.push_back({uplink(u), {control(u)}, sentinels, 1476});
@@ -128,7 +126,7 @@ void World::later(Duration delay, std::function<void()> deed) {
     queue_.push({now_ + delay, ++order_, std::move(deed)});
 }
 
-void World::start() {
+void World::make() {
     ++life_;
     ++probe_options_.seed;
     std::optional<decision::State> state;
@@ -137,6 +135,10 @@ void World::start() {
     decider_ = std::make_unique<decision::Decider>(decision_options_, state, now_ - written_);
     prober_ = std::make_unique<probe::Prober>(probe_options_);
     watch_.clear();
+}
+
+void World::start() {
+    make();
     feed(decision::Start{});
     for (unsigned u = 0; u < configuration_.uplinks; ++u) {
         if (!links_[u])
@@ -147,7 +149,7 @@ void World::start() {
     }
 }
 
-void World::restart(Duration gone) {
+void World::stay_away(Duration gone) {
     ++life_;
     decider_.reset();
     prober_.reset();
@@ -155,7 +157,38 @@ void World::restart(Duration gone) {
     while (!queue_.empty() && queue_.top().at <= end)
         step();
     now_ = end;
+}
+
+void World::restart(Duration gone) {
+    stay_away(gone);
     start();
+}
+
+void World::restart(Duration gone, const std::vector<Duration>& sessions) {
+    flow();
+    for (unsigned u = 0; u < configuration_.uplinks; ++u) {
+        sessions_[u] = false;
+        for (unsigned s = 0; s < configuration_.sets; ++s) {
+            told_[{u, s}].announcement.reset();
+            heard_[{u, s}].announcement.reset();
+        }
+    }
+    stay_away(gone);
+    make();
+    for (unsigned u = 0; u < configuration_.uplinks; ++u)
+        feed(decision::LinkState{uplink(u), decision::Presence::down});
+    feed(decision::Start{});
+    const auto life = life_;
+    later(20ms, [this, life] {
+        for (unsigned u = 0; u < configuration_.uplinks && life == life_; ++u)
+            if (links_[u])
+                feed(decision::LinkState{uplink(u), decision::Presence::up});
+    });
+    for (unsigned u = 0; u < sessions.size(); ++u)
+        later(sessions[u], [this, life, u] {
+            if (life == life_)
+                session(u, State::up);
+        });
 }
 
 void World::settle() {
@@ -344,9 +377,10 @@ void World::count() {
         }
     }
     // As fine as the world's own time must be: an outage begins between two readings.
-    later(std::min(interval,
-                   configuration_.profile == probe::Profile::fast ? Duration(100ms) : Duration(1s)),
-          [this] { count(); });
+    later(
+        std::min(interval, configuration_.profile == detour::model::Profile::fast ? Duration(100ms)
+                                                                                  : Duration(1s)),
+        [this] { count(); });
 }
 
 void World::carry_out(const decision::Action& action) {

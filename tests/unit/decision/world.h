@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/model/timing.h"
 #include "controlplane/decision/decider.h"
 #include "controlplane/probe/prober.h"
 
@@ -29,7 +30,7 @@ namespace decision = detour::decision;
 namespace probe = detour::probe;
 
 struct Configuration {
-    probe::Profile profile = probe::Profile::fast;
+    detour::model::Profile profile = detour::model::Profile::fast;
     unsigned uplinks = 2;
     unsigned sets = 2;
     unsigned targets = 6;  // in three ASNs
@@ -85,8 +86,12 @@ class World {
     enum class Honour { yes, no };
     void honour_no_export(Honour honour) { honours_no_export_ = honour == Honour::yes; }
     void tell(const decision::Evidence& evidence);
-    // detourd killed now and started again after `gone`.
+    // detourd killed now and started again after `gone`, its sessions kept as if nothing had
+    // happened.
     void restart(Duration gone);
+    // The same as neighbours see it: the sessions end with the process and stand again so long
+    // after its start, one a uplink; links are known down until the kernel was read.
+    void restart(Duration gone, const std::vector<Duration>& sessions);
 
     // ---- what happened
     [[nodiscard]] decision::Decider& decider() { return *decider_; }
@@ -136,6 +141,8 @@ class World {
     void later(Duration delay, std::function<void()> deed);
     void step();
     void start();
+    void stay_away(Duration gone);
+    void make();
     void feed(const decision::Evidence& evidence);
     void probe_in(const probe::Input& input);
     void carry_out(const decision::Action& action);

@@ -32,15 +32,22 @@ TEST_CASE("a slower profile is slower in everything, and every figure is set") {
     const Timing quick = timing_of(Profile::quick);
     const Timing fast = timing_of(Profile::fast);
     for (const auto member :
-         {&Timing::idle_interval, &Timing::suspect_interval, &Timing::timeout_floor,
-          &Timing::timeout_cap, &Timing::suspect_time, &Timing::scheduling_gap,
-          &Timing::forgiven_gap, &Timing::start_up_grace, &Timing::link_up_grace,
-          &Timing::armed_age, &Timing::withdraw_gate, &Timing::first_life, &Timing::complete,
-          &Timing::overlap, &Timing::stair_step, &Timing::stable_time, &Timing::canary,
+         {&Timing::idle_interval,  &Timing::suspect_interval, &Timing::timeout_floor,
+          &Timing::timeout_cap,    &Timing::timeout_pad,      &Timing::pair_gap_max,
+          &Timing::late_reply,     &Timing::acknowledge,      &Timing::suspect_time,
+          &Timing::scheduling_gap, &Timing::forgiven_gap,     &Timing::start_up_grace,
+          &Timing::link_up_grace,  &Timing::armed_age,        &Timing::withdraw_gate,
+          &Timing::first_life,     &Timing::complete,         &Timing::overlap,
+          &Timing::stair_step,     &Timing::stable_time,      &Timing::canary,
           &Timing::canary_interval}) {
         CHECK(careful.*member >= quick.*member);
         CHECK(quick.*member > fast.*member);
         CHECK((fast.*member > 0s || member == &Timing::withdraw_gate));
+    }
+    for (const Timing& timing : {careful, quick, fast}) {
+        CHECK(timing.pair_gap_min > 0s);
+        CHECK(timing.pair_gap_min < timing.pair_gap_max);
+        CHECK(timing.pair_gap_max * 2 <= timing.suspect_interval);
     }
     CHECK(careful.idle_rate < quick.idle_rate);
     CHECK(quick.suspect_rate < fast.suspect_rate);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/controller/options.h"
 #include "controlplane/probe/prober.h"
 
 namespace bench {
@@ -25,6 +26,12 @@ using detour::Instant;
 using detour::PrefixSetId;
 using detour::TargetId;
 using detour::UplinkId;
+using detour::model::Profile;
+
+// The shipping figures of a profile.
+inline Schedule schedule(Profile profile) {
+    return detour::controller::schedule(detour::model::timing_of(profile));
+}
 
 inline Address address(const std::string& text) {
     return *Address::parse(text);
