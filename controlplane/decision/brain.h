@@ -200,6 +200,7 @@ struct Decider::Machine {
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::string_view veto(std::uint32_t uplink) const;
     void forget_evidence();
+    void save_in_time();
 
     // intake.cpp
     void take_control(const ProbeOutcome& input);
@@ -225,6 +226,7 @@ struct Decider::Machine {
     void add_passive(Facts& facts, std::uint32_t uplink, std::uint32_t block);
     void add_other_uplinks(Facts& facts, std::uint32_t uplink, Family family) const;
     [[nodiscard]] std::optional<Instant> onset(std::uint32_t uplink, std::uint32_t block) const;
+    [[nodiscard]] Instant first_sign(std::uint32_t uplink, std::uint32_t block, Instant told) const;
     [[nodiscard]] const Detector* loudest(const Watched& watched) const;
     [[nodiscard]] bool is_dead(const Silence& silence, Family family) const;
     [[nodiscard]] bool are_links_down() const;
@@ -283,6 +285,8 @@ struct Decider::Machine {
     void no_life(std::uint32_t block);
     void close_dead_session(std::uint32_t uplink, Verdict reason);
     void finish(std::uint32_t block, std::string_view how);
+    [[nodiscard]] bool is_old_way_back(std::uint32_t block) const;
+    [[nodiscard]] bool is_old_way_dead(std::uint32_t block) const;
     void hear_life(std::uint32_t block, std::uint32_t arrival, std::uint32_t target, Instant sent);
     void session_fell(std::uint32_t uplink, Family family);
     [[nodiscard]] bool is_conserved(std::uint32_t block);
@@ -373,6 +377,7 @@ struct Decider::Machine {
     std::optional<Instant> void_until;  // clock step, scheduling gap
     std::string_view void_reason;
     std::vector<Instant> wakeups;  // when a fact changes by time alone
+    Instant save_at{};             // when the State is written at the latest
     Instant now{};
     CauseId cause;
     ActionId last_action;

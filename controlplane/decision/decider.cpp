@@ -158,6 +158,21 @@ void Decider::Machine::take(const Evidence& evidence) {
             check_late(b);
     }
     consider_returns();
+    save_in_time();
+}
+
+// Baselines, E results and S latches outlive a kill: a verdict that matters is saved with them, and
+// otherwise they are at most a minute old on the disk. What a step of a move saved is not saved
+// twice.
+void Decider::Machine::save_in_time() {
+    constexpr Duration every = std::chrono::minutes(1);
+    const bool is_saved = std::ranges::any_of(
+        actions, [](const Action& action) { return std::holds_alternative<Persist>(action.deed); });
+    if (!is_saved && now < save_at)
+        return;
+    if (!is_saved)
+        say(Persist{});
+    save_at = now + every;
 }
 
 void Decider::Machine::on(const Tick&) {}
@@ -373,6 +388,8 @@ std::optional<Instant> Decider::Machine::next_deadline() const {
     };
     for (const Instant at : wakeups)
         add(at);
+    if (is_started)
+        add(save_at);
     for (const auto& block : placed) {
         // What was due and did not happen waits for a fact, not for time: look again in a while.
         const Instant later = now + limits().acknowledge;

@@ -117,12 +117,14 @@ void Decider::Machine::require_strength(Explanation& why, const Ask& ask) const 
             truth("stands-attack", is_strong));
 }
 
-// Tried in this incident, and not proven well since.
+// Tried in this incident, and not proven well since. One that is still announced is proven by B.
 bool Decider::Machine::is_spent(std::uint32_t b, std::uint32_t u) const {
     if (!contains(placed[b].tried, u))
         return false;
-    const auto ready = watched(u, b).ready_since;
-    return !ready || now - *ready < stable_time(placed[b]) || placed[b].announced[u];
+    const auto& watch = watched(u, b);
+    const auto ready = watch.ready_since;
+    return !ready || now - *ready < stable_time(placed[b]) ||
+           (placed[b].announced[u] && !watch.beacon_ten.is_good());
 }
 
 // Empty: yes.

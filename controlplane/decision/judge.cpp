@@ -56,15 +56,27 @@ const Detector* Decider::Machine::loudest(const Watched& watch) const {
     return found;
 }
 
+// What fell is told late: a carrier up to a second, a session when its hold time has passed, up to
+// a third of it after the neighbour's own. What went silent shortly before belongs to the same
+// onset.
+Instant Decider::Machine::first_sign(std::uint32_t u, std::uint32_t b, Instant told) const {
+    constexpr Duration shortly = std::chrono::minutes(2);
+    Instant first = told;
+    for (const auto silent : {watched(u, b).beacon.onset(), way(u, family_of(b)).proof.onset()})
+        if (silent && *silent >= told - shortly)
+            first = std::min(first, *silent);
+    return first;
+}
+
 std::optional<Instant> Decider::Machine::onset(std::uint32_t u, std::uint32_t b) const {
     const auto& watch = watched(u, b);
     const auto& of = way(u, family_of(b));
     if (!uplinks[u].is_link_up)
-        return uplinks[u].link_changed;
+        return first_sign(u, b, uplinks[u].link_changed);
     if (uplinks[u].bfd_down)
-        return uplinks[u].bfd_down;
+        return first_sign(u, b, *uplinks[u].bfd_down);
     if (of.session == SessionState::down || of.session == SessionState::down_refused)
-        return of.session_changed;
+        return first_sign(u, b, of.session_changed);
     if (const Detector* speaker = loudest(watch); speaker && speaker->is_running())
         return speaker->findings(of.tally).onset;
     if (watch.beacon.onset())
@@ -222,6 +234,8 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
                 judgement.place == Place::inside ||
                 (watch.has_sentinel_latch && judgement.place == Place::unknown);
         say(std::move(changed), watch.onset_cause);
+        if (watch.verdict == Verdict::healthy || !is_calm(watch.verdict))
+            save_at = now;
     }
     auto& block = placed[b];
     // Home is well again: the incident is over.

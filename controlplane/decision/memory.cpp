@@ -125,14 +125,12 @@ void Decider::Machine::restore_move(std::uint32_t b, const MoveState& saved, Ins
         block.leaving.push_back({to, now});
         return;
     }
-    // What was acknowledged before is asked again; its time starts at the new answer. From the
-    // withdrawal on only the verification is left.
+    // What was acknowledged before is asked again; its time starts at the new answer, which needs a
+    // session that is up again. From the withdrawal on only the verification is left.
     if (move.step >= MoveStep::gate && move.step <= MoveStep::withdraw)
         move.step = MoveStep::announce;
     if (move.step == MoveStep::announce && !block.announced[to])
         move.step = MoveStep::forwarding;
-    if (move.step == MoveStep::life || move.step == MoveStep::complete)
-        move.acked = now;
     block.move = std::move(move);
 }
 

@@ -163,7 +163,16 @@ bool Decider::Machine::step_announce(std::uint32_t b) {
         enter(b, move.kind == MoveKind::planned ? MoveStep::overlap : MoveStep::gate);
         return true;
     }
-    if (now - move.stepped >= limits().first_life) {
+    if (move.kind == MoveKind::escape && is_old_way_back(b)) {
+        std::erase(placed[b].tried, move.to);  // nothing speaks against it
+        give_back(b, "the old way answers again");
+        return true;
+    }
+    // After a restart the session has to come back before anything can be acknowledged.
+    const auto& of = way(move.to, family_of(b));
+    if (of.session != SessionState::established)
+        return false;
+    if (now - std::max(move.stepped, of.session_changed) >= limits().first_life) {
         give_back(b, "the announcement was never acknowledged");
         return true;
     }
@@ -208,10 +217,7 @@ void Decider::Machine::close_dead_session(std::uint32_t u, Verdict reason) {
 // Section 4, step 3: withdraw when TCP has acknowledged and the gate has passed, or at first life.
 bool Decider::Machine::step_gate(std::uint32_t b) {
     auto& move = *placed[b].move;
-    const bool is_back = is_about_path(move.reason)
-                             ? std::popcount(move.old_life) >= 2
-                             : way(move.from, family_of(b)).session == SessionState::established;
-    if (is_back) {
+    if (is_old_way_back(b)) {
         std::erase(placed[b].tried, move.to);  // nothing speaks against it
         give_back(b, "the old way answers again");
         return true;
@@ -222,9 +228,38 @@ bool Decider::Machine::step_gate(std::uint32_t b) {
     return true;
 }
 
+// What the escape fled from is over.
+bool Decider::Machine::is_old_way_back(std::uint32_t b) const {
+    const auto& move = *placed[b].move;
+    return is_about_path(move.reason)
+               ? std::popcount(move.old_life) >= 2
+               : way(move.from, family_of(b)).session == SessionState::established;
+}
+
+// Its verdict says so; or it was not heard since the incident began: after a restart there is no
+// verdict on a block that was dead before.
+bool Decider::Machine::is_old_way_dead(std::uint32_t b) const {
+    const auto& block = placed[b];
+    const auto& watch = watched(block.carrier, b);
+    return is_about_path(watch.verdict) ||
+           (block.incident && !watch.beacon.is_good_since(*block.incident));
+}
+
 bool Decider::Machine::step_verify(std::uint32_t b) {
     auto& move = *placed[b].move;
-    const Instant announced = move.acked.value_or(move.stepped);
+    if (!move.acked) {
+        // After a restart the time of first life begins when session and route are up again. Where
+        // that does not come about, the block must not wait for it announced nowhere.
+        if (!is_live(b, move.to)) {
+            if (now >= *started + std::max(limits().startup_grace, limits().first_life))
+                keep_announced(b);
+            return false;
+        }
+        move.acked = now;
+    }
+    // Until u was withdrawn the world may have gone on choosing it: life by v is waited for from
+    // then on, however long the gate was.
+    const Instant announced = std::max(*move.acked, move.stepped);
     if (move.step == MoveStep::life) {
         if (move.has_life) {
             enter(b, MoveStep::complete);
@@ -323,12 +358,12 @@ void Decider::Machine::hear_life(std::uint32_t b, std::uint32_t arrival, std::ui
     const std::uint64_t bit = std::uint64_t{1} << target % 64;
     if (!block.move) {
         // Late life where a move had given up, while the old way is still dead: take it.
-        const auto verdict = watched(block.carrier, b).verdict;
         const bool is_left = std::ranges::any_of(
             block.leaving, [&](const Leaving& each) { return each.uplink == arrival; });
-        if (!is_left || arrival == block.carrier || !is_about_path(verdict) ||
+        if (!is_left || arrival == block.carrier || !is_old_way_dead(b) ||
             options.mode == Mode::advise || is_frozen || !is_live(b, arrival))
             return;
+        const auto verdict = watched(block.carrier, b).verdict;
         Move move;
         move.from = block.carrier;
         move.to = arrival;
@@ -413,9 +448,11 @@ std::optional<Instant> Decider::Machine::step_deadline(const Placed& block) cons
         case MoveStep::withdraw:
             return move.stepped + limits().acknowledge;
         case MoveStep::life:
-            return announced + limits().first_life;
         case MoveStep::complete:
-            return announced + limits().complete;
+            if (!move.acked)
+                return *started + std::max(limits().startup_grace, limits().first_life);
+            return std::max(*move.acked, move.stepped) +
+                   (move.step == MoveStep::life ? limits().first_life : limits().complete);
         case MoveStep::canary:
             return move.acked ? *move.acked + limits().canary : move.asked + limits().acknowledge;
         case MoveStep::stair:

@@ -93,6 +93,10 @@ void Decider::Machine::run_leaving(std::uint32_t b) {
             continue;
         std::erase_if(block.leaving,
                       [&](const Leaving& each) { return each.uplink == leaving.uplink; });
+        if (block.egress != leaving.uplink)
+            continue;
+        const bool is_escaping = block.move && block.move->kind != MoveKind::failback;
+        set_egress(b, is_escaping ? block.move->to : block.carrier);
     }
 }
 
@@ -125,7 +129,8 @@ void Decider::Machine::set_carrier(std::uint32_t b, std::uint32_t u, Verdict rea
 }
 
 // The last resort: none of the sessions on which it is announced stands. Where it was announced
-// before in this incident, or at home, it is announced again.
+// before in this incident, or at home, it is announced again, until the uplink that carries it is
+// back.
 void Decider::Machine::keep_announced(std::uint32_t b) {
     auto& block = placed[b];
     const auto family = family_of(b);
@@ -136,11 +141,14 @@ void Decider::Machine::keep_announced(std::uint32_t b) {
         if (block.announced[u] && !block.announced[u]->is_no_export && stands(u))
             return;
     for (std::uint32_t u = 0; u < uplink_count(); ++u) {
-        const bool was_there = u == block.home || contains(block.tried, u);
+        const bool was_there =
+            u == block.home || contains(block.tried, u) || (block.move && block.move->from == u);
         if (!was_there || !stands(u))
             continue;
         announce(b, u, {});
         set_egress(b, u);
+        if (u != block.carrier)
+            block.leaving.push_back({u, now});
         say(Persist{});
         Explanation why;
         why.rule = "never announced nowhere";

@@ -60,6 +60,9 @@ Record encode(const controller::Record& record, WallTime wall, const Names& name
             },
             [&](const decision::Action& action) {
                 row.direction = Direction::output;
+                // It happens each minute and tells a person nothing.
+                if (std::holds_alternative<decision::Persist>(action.deed))
+                    row.weight = Weight::routine;
                 put(row, describe(action.deed, names), names);
                 row.payload["action_id"] = action.id.value;
             },
