@@ -24,10 +24,11 @@ namespace {
 // The attributes of a message or a nest by type; the first of a type counts.
 class Attributes {
  public:
+    // libmnl's own tail is rounded up to four octets, which a message that was cut does not have.
     Attributes(const nlmsghdr& message, std::size_t header_size)
         : Attributes(
               static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload_offset(&message, header_size)),
-              mnl_nlmsg_get_payload_tail(&message)) {}
+              reinterpret_cast<const std::uint8_t*>(&message) + message.nlmsg_len) {}
     explicit Attributes(const nlattr* nest)
         : Attributes(static_cast<const std::uint8_t*>(mnl_attr_get_payload(nest)),
                      static_cast<const std::uint8_t*>(mnl_attr_get_payload(nest)) +

@@ -154,6 +154,18 @@ TEST_CASE("a group with weights, and a foreign route, are not ours") {
     CHECK_FALSE(decode(header(message)).has_value());
 }
 
+TEST_CASE("an attribute that ends beyond the message is not read, not even into its padding") {
+    alignas(nlmsghdr) std::array<std::uint8_t, 48> bytes{};
+    auto& message = *reinterpret_cast<nlmsghdr*>(bytes.data());
+    message.nlmsg_type = RTM_NEWLINK;
+    const std::array<std::uint8_t, 9> name{9, 0, IFLA_IFNAME, 0, 'w', 'a', 'n', '0', 0};
+    std::ranges::copy(name, bytes.begin() + NLMSG_HDRLEN + sizeof(ifinfomsg));
+    message.nlmsg_len = NLMSG_HDRLEN + sizeof(ifinfomsg) + name.size();
+    CHECK(std::get<plan::Link>(decode(message)->object).name == "wan0");
+    --message.nlmsg_len;
+    CHECK(std::get<plan::Link>(decode(message)->object).name.empty());
+}
+
 TEST_CASE("no message, cut or scrambled, is read beyond its end") {
     std::mt19937 random(142);
     std::vector<Operation> operations;
