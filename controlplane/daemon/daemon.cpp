@@ -69,12 +69,13 @@ Found find_state(const std::filesystem::path& journal, const observe::Names& nam
 
 struct Daemon::Implementation {
     Implementation(const program::Options& program_options,
-                   std::shared_ptr<const model::Config> configuration)
+                   std::shared_ptr<const model::Config> configuration,
+                   const observe::LogOptions& log_options)
         : options(program_options),
           config(std::move(configuration)),
           names(*config),
           journal_file(options.state_dir / "journal.sqlite"),
-          log(observe::Log(observe::LogOptions{})),
+          log(log_options),
           lines(log, *config),
           watch(config->timing.scheduling_gap),
           desk(loop, *config, [this](const controller::Command& command) { handle(command); }),
@@ -342,8 +343,8 @@ void Daemon::Implementation::stop() {
 
 std::expected<std::unique_ptr<Daemon>, std::string> Daemon::open(
     const program::Options& options, std::shared_ptr<const model::Config> config,
-    controller::Passwords passwords) {
-    auto implementation = std::make_unique<Implementation>(options, std::move(config));
+    controller::Passwords passwords, const observe::LogOptions& log) {
+    auto implementation = std::make_unique<Implementation>(options, std::move(config), log);
     if (auto result = implementation->open(std::move(passwords)); !result)
         return std::unexpected(result.error());
     return std::unique_ptr<Daemon>(new Daemon(std::move(implementation)));

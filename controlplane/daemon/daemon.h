@@ -15,6 +15,7 @@
 #include "conf/model/config.h"
 #include "conf/program/options.h"
 #include "controlplane/controller/options.h"
+#include "controlplane/observe/log.h"
 
 namespace detour::daemon {
 
@@ -23,7 +24,7 @@ class Daemon {
     // Opens the journal, sockets and the API. The error is one message that says what to do.
     [[nodiscard]] static std::expected<std::unique_ptr<Daemon>, std::string> open(
         const program::Options& options, std::shared_ptr<const model::Config> config,
-        controller::Passwords passwords);
+        controller::Passwords passwords, const observe::LogOptions& log);
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

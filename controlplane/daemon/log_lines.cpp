@@ -46,14 +46,12 @@ std::string_view to_string(kernel::Condition condition) {
 LogLines::LogLines(const observe::Log& log, const model::Config& config)
     : names_(config), log_(log) {}
 
-void LogLines::write(const std::string& room, Level level, const std::string& text) {
+void LogLines::write(const std::string& room, std::string_view about, Level level,
+                     const std::string& text) {
     auto logger = rooms_.find(room);
     if (logger == rooms_.end())
         logger = rooms_.emplace(room, log_.room(room)).first;
-    if (level == Level::warning)
-        logger->second.warning(io::now(), "{}", text);
-    else
-        logger->second.info(io::now(), "{}", text);
+    logger->second.line(io::now(), level, about, text);
 }
 
 void LogLines::tell(const controller::Record& record) {
@@ -64,19 +62,20 @@ void LogLines::tell(const controller::Record& record) {
                 if (changed.to != bgp::State::established &&
                     changed.from != bgp::State::established)
                     return;
-                write("bgp", changed.to == bgp::State::established ? Level::info : Level::warning,
+                write("bgp", "session",
+                      changed.to == bgp::State::established ? Level::info : Level::warning,
                       fmt::format("{} {}: {}{}", names_(names_.uplink_of(changed.peer)),
                                   names_.peer(changed.peer).to_string(), bgp::to_string(changed.to),
                                   changed.error ? ": " + changed.error->text : ""));
             },
             [&](const bgp::Remark& remark) {
-                write("bgp",
+                write("bgp", "remark",
                       remark.level == bgp::Remark::Level::warning ? Level::warning : Level::info,
                       fmt::format("{} {}: {}", names_(names_.uplink_of(remark.peer)),
                                   names_.peer(remark.peer).to_string(), remark.text));
             },
             [&](const controller::Command& command) {
-                write("api", Level::info,
+                write("api", "command", Level::info,
                       fmt::format("{} asks: {}", command.actor, command.reason));
             },
             [](const auto&) {},
@@ -88,24 +87,24 @@ void LogLines::tell(const decision::Deed& deed) {
     std::visit(
         Overloaded{
             [&](const decision::VerdictChanged& d) {
-                write("decision", decision::is_calm(d.to) ? Level::info : Level::warning,
+                write("decision", "verdict", decision::is_calm(d.to) ? Level::info : Level::warning,
                       fmt::format("{} on {}: {} (was {})", names_(d.block), names_(d.uplink),
                                   decision::to_string(d.to), decision::to_string(d.from)));
             },
             [&](const decision::MoveStepped& d) {
-                write("decision", Level::info,
+                write("decision", "move", Level::info,
                       fmt::format("{}: {} from {} to {}: {}", names_(d.block),
                                   decision::to_string(d.kind), names_(d.from), names_(d.to),
                                   decision::to_string(d.step)));
             },
             [&](const decision::Held& d) {
-                write("decision", Level::warning,
+                write("decision", "held", Level::warning,
                       fmt::format("{} on {} held: {}", names_(d.block), names_(d.uplink),
                                   short_why(d.why)));
             },
             [&](const decision::Said& d) {
                 write(
-                    "decision",
+                    "decision", "said",
                     d.severity == decision::Severity::notice ? Level::info : Level::warning,
                     fmt::format("{}{}", d.block ? names_(*d.block) + ": " : "", short_why(d.why)));
             },
@@ -118,27 +117,27 @@ void LogLines::tell(const kernel::Output& output) {
     std::visit(
         Overloaded{
             [&](const kernel::DeviceChanged& changed) {
-                write("kernel", Level::info,
+                write("kernel", "device", Level::info,
                       fmt::format("{} is {}", changed.device, to_string(changed.condition)));
             },
             [&](const kernel::ConflictFound& found) {
-                write("kernel", Level::warning, found.conflict.what);
+                write("kernel", "conflict", Level::warning, found.conflict.what);
             },
             [&](const kernel::Refused& refused) {
-                write("kernel", Level::warning,
+                write("kernel", "refused", Level::warning,
                       fmt::format("the kernel refuses {}: {}", refused.operation, refused.reason));
             },
             [&](const kernel::SettingMissing& missing) {
-                write("kernel", Level::warning, missing.fault.to_string());
+                write("kernel", "setting", Level::warning, missing.fault.to_string());
             },
             [&](const kernel::PlaceWaits& waits) {
-                write("kernel", Level::warning,
+                write("kernel", "waits", Level::warning,
                       fmt::format("{} waits: {}",
                                   names_(decision::Block{waits.placed.set, waits.placed.family}),
                                   waits.why));
             },
             [&](const kernel::Faltered& faltered) {
-                write("kernel", Level::warning, faltered.error.message);
+                write("kernel", "faltered", Level::warning, faltered.error.message);
             },
             [](const auto&) {},
         },

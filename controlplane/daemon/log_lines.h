@@ -22,14 +22,16 @@ class LogLines {
     void tell(const controller::Record& record);
     void tell(const kernel::Output& output);
     void say(const std::string& room, const std::string& text) {
-        write(room, observe::Level::info, text);
+        write(room, "news", observe::Level::info, text);
     }
     void warn(const std::string& room, const std::string& text) {
-        write(room, observe::Level::warning, text);
+        write(room, "complaint", observe::Level::warning, text);
     }
 
  private:
-    void write(const std::string& room, observe::Level level, const std::string& text);
+    // Lines about the same are limited together; `about` is a literal.
+    void write(const std::string& room, std::string_view about, observe::Level level,
+               const std::string& text);
     void tell(const decision::Deed& deed);
 
     observe::Names names_;

@@ -20,6 +20,7 @@
 #include "conf/model/load.h"
 #include "conf/program/options.h"
 #include "controlplane/daemon/daemon.h"
+#include "controlplane/observe/log.h"
 
 namespace {
 
@@ -71,6 +72,19 @@ int run(int argc, char** argv) {
     CLI::App app("The control plane: BGP, probes, decisions, and the kernel's routes.", "detourd");
     program::Options options;
     program::add_options(app, options);
+    std::string log = "info";
+    app.add_option("--log", log,
+                   "What is said on stderr: a level (debug, info, warning, error, off), and other "
+                   "levels for rooms: warning,bgp=debug")
+        ->type_name("LEVEL[,ROOM=LEVEL]...")
+        ->envname("DETOUR_LOG")
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+                const auto parsed = observe::parse_log_options(text);
+                return parsed ? std::string() : parsed.error();
+            },
+            "", "levels"))
+        ->capture_default_str();
     if (const auto code = program::parse(app, argc, argv))
         return program::to_int(*code);
 
@@ -93,7 +107,7 @@ int run(int argc, char** argv) {
     if (!passwords)
         return cannot_start(program::ExitCode::configuration, passwords.error());
     auto daemon = daemon::Daemon::open(options, std::make_shared<const model::Config>(*config),
-                                       std::move(*passwords));
+                                       std::move(*passwords), *observe::parse_log_options(log));
     if (!daemon)
         return cannot_start(program::ExitCode::failure, daemon.error());
     (*daemon)->run();

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "controlplane/observe/log.h"
 
+#include <fmt/ranges.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace detour::observe {
 namespace {
@@ -64,6 +66,38 @@ LogSink stderr_sink() {
 }
 
 }  // namespace
+
+std::expected<LogOptions, std::string> parse_log_options(std::string_view text) {
+    static constexpr std::array<std::pair<std::string_view, Level>, 5> levels{
+        {{"debug", Level::debug},
+         {"info", Level::info},
+         {"warning", Level::warning},
+         {"error", Level::error},
+         {"off", Level::off}}};
+    LogOptions options;
+    while (!text.empty()) {
+        const std::string_view entry = text.substr(0, text.find(','));
+        text.remove_prefix(std::min(entry.size() + 1, text.size()));
+        const auto equals = entry.find('=');
+        const std::string_view room =
+            equals == std::string_view::npos ? std::string_view{} : entry.substr(0, equals);
+        const std::string_view name =
+            equals == std::string_view::npos ? entry : entry.substr(equals + 1);
+        const auto level =
+            std::ranges::find(levels, name, &std::pair<std::string_view, Level>::first);
+        if (level == levels.end())
+            return std::unexpected(fmt::format(
+                "\"{}\" is no level; there are debug, info, warning, error and off", name));
+        if (equals == std::string_view::npos)
+            options.level = level->second;
+        else if (std::ranges::find(log_rooms, room) != log_rooms.end())
+            options.rooms.insert_or_assign(std::string(room), level->second);
+        else
+            return std::unexpected(fmt::format("there is no room \"{}\"; there are {}", room,
+                                               fmt::join(log_rooms, ", ")));
+    }
+    return options;
+}
 
 bool is_journal_stream(int fd, std::string_view journal_stream) {
     struct stat file {};

@@ -14,7 +14,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,9 +37,17 @@ struct LogOptions {
     Level level = Level::info;
     std::map<std::string, Level, std::less<>> rooms;  // "bgp": debug
     // A place may say so much at once, and then once an interval.
-    unsigned burst = 10;
-    Duration interval = std::chrono::seconds(10);
+    unsigned burst = 50;
+    Duration interval = std::chrono::seconds(2);
 };
+
+// The rooms that speak.
+inline constexpr std::array<std::string_view, 6> log_rooms{"api",      "bgp", "daemon",
+                                                           "decision", "io",  "kernel"};
+
+// "warning,bgp=debug,api=off": a level for all, and levels of rooms. The error says what is wrong
+// and what there is.
+[[nodiscard]] std::expected<LogOptions, std::string> parse_log_options(std::string_view text);
 
 // Where lines go; `line` has neither prefix nor end.
 using LogSink = std::function<void(Level level, std::string_view room, std::string_view line)>;
@@ -61,6 +71,12 @@ class Logger {
     template <class... Arguments>
     void error(Instant now, fmt::format_string<Arguments...> text, Arguments&&... arguments) {
         say(now, Level::error, text, std::forward<Arguments>(arguments)...);
+    }
+
+    // A line made elsewhere. What it is about, a literal, stands for the place in the code.
+    void line(Instant now, Level level, std::string_view about, std::string_view text) {
+        if (is_heard(level) && is_allowed(now, level, about))
+            write(level, text);
     }
 
     [[nodiscard]] bool is_heard(Level level) const { return level >= level_; }

@@ -65,7 +65,8 @@ bool lock(const std::filesystem::path& file) {
     return descriptor >= 0 && ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
 }
 
-// All planes that the configuration wants, or the one that `only` names.
+// All planes that the configuration wants, or the one that `only` names. What the control plane
+// says is asked of it in its environment: $DETOUR_LOG.
 std::expected<std::vector<supervise::Command>, std::string> commands_for(
     const model::Config& config, const program::Options& options, const std::string& only) {
     const auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -136,6 +137,7 @@ Action declare_run(CLI::App& arguments) {
         ->type_name("PLANE")
         ->check(CLI::IsMember(names_of_planes()));
     arguments.footer(
+        "$DETOUR_LOG is detourd's --log: a level, and other levels for rooms (detourd --help).\n"
         "SIGTERM and SIGINT stop the planes, a second one kills them; SIGHUP, SIGUSR1 and SIGUSR2 "
         "are\npassed on. Exit status: 0 stopped as asked, 1 failed, 64 wrong usage, 78 wrong "
         "configuration.\n");

@@ -81,4 +81,28 @@ TEST_CASE("journald is recognised by its very stream") {
     close(ends[1]);
 }
 
+TEST_CASE("levels are read from one word for all and one for each room") {
+    const auto options = parse_log_options("warning,bgp=debug,api=off");
+    REQUIRE(options.has_value());
+    CHECK(options->level == Level::warning);
+    CHECK(options->rooms.at("bgp") == Level::debug);
+    CHECK(options->rooms.at("api") == Level::off);
+    CHECK(parse_log_options("")->level == Level::info);
+    CHECK(parse_log_options("loud").error() ==
+          "\"loud\" is no level; there are debug, info, warning, error and off");
+    CHECK(parse_log_options("bpg=debug").error() ==
+          "there is no room \"bpg\"; there are api, bgp, daemon, decision, io, kernel");
+}
+
+TEST_CASE("lines about different things do not use up each other's allowance") {
+    Ear ear;
+    const Log log = ear.log({});
+    Logger logger = log.room("decision");
+    for (int i = 0; i < 90; ++i)
+        logger.line({}, Level::info, "verdict", "again");
+    logger.line({}, Level::warning, "held", "something else");
+    CHECK(ear.lines.size() == 51);
+    CHECK(ear.lines.back().find("something else") != std::string::npos);
+}
+
 }  // namespace detour::observe
