@@ -100,6 +100,11 @@ void check_router(const Draft& draft, const Complaints& complaints) {
             complaints.error(core.place, fmt::format("processor {} is listed twice", core.value));
     if (!draft.is_kernel())
         return;
+    complaints.note(
+        draft.kind->place,
+        "this version counts no packets of kind kernel and sends ICMP probes alone: a "
+        "null route is not proven by one kind of evidence, and nothing will move on it; "
+        "links and sessions that fall are acted on");
     if (!draft.cores.empty())
         complaints.warning(draft.cores.front().place,
                            "has no effect with kind kernel: the kernel forwards; remove it");

@@ -8,6 +8,18 @@
 
 namespace detour::model {
 
+std::string_view to_string(Severity severity) {
+    switch (severity) {
+        case Severity::note:
+            return "note";
+        case Severity::warning:
+            return "warning";
+        case Severity::error:
+            return "error";
+    }
+    return "?";
+}
+
 bool has_errors(const Diagnostics& diagnostics) {
     return std::any_of(diagnostics.begin(), diagnostics.end(),
                        [](const Diagnostic& d) { return d.severity == Severity::error; });
@@ -15,9 +27,8 @@ bool has_errors(const Diagnostics& diagnostics) {
 
 std::string headline(const Diagnostic& diagnostic) {
     return fmt::format("{}:{}:{}: {}: {}: {}", diagnostic.file, diagnostic.position.line,
-                       diagnostic.position.column,
-                       diagnostic.severity == Severity::error ? "error" : "warning",
-                       diagnostic.path, diagnostic.message);
+                       diagnostic.position.column, to_string(diagnostic.severity), diagnostic.path,
+                       diagnostic.message);
 }
 
 std::string excerpt(const Diagnostic& diagnostic) {

@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace detour::model {
@@ -20,7 +21,10 @@ struct Position {
     friend constexpr auto operator<=>(const Position&, const Position&) = default;
 };
 
-enum class Severity : std::uint8_t { warning, error };
+// A note says what this version cannot do for the configuration; nothing is wrong with it.
+enum class Severity : std::uint8_t { note, warning, error };
+
+[[nodiscard]] std::string_view to_string(Severity severity);
 
 struct Diagnostic {
     Severity severity = Severity::error;

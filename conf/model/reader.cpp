@@ -46,6 +46,10 @@ void Complaints::warning(const Place& place, std::string message) const {
     add(Severity::warning, place, std::move(message));
 }
 
+void Complaints::note(const Place& place, std::string message) const {
+    add(Severity::note, place, std::move(message));
+}
+
 void Complaints::unreadable(const Node& scalar, const std::string& path,
                             const ParseError& error) const {
     add(Severity::error, {source_.inside(scalar, error.offset), path}, error.message);

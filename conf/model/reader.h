@@ -59,6 +59,7 @@ class Complaints {
 
     void error(const Place& place, std::string message) const;
     void warning(const Place& place, std::string message) const;
+    void note(const Place& place, std::string message) const;
     // An error at the byte of the scalar at which its reader stopped.
     void unreadable(const Node& scalar, const std::string& path, const ParseError& error) const;
 

@@ -31,8 +31,10 @@ struct Counts {
 
 Counts count(const Diagnostics& diagnostics) {
     Counts counts;
-    for (const Diagnostic& diagnostic : diagnostics)
-        ++(diagnostic.severity == Severity::error ? counts.errors : counts.warnings);
+    for (const Diagnostic& diagnostic : diagnostics) {
+        counts.errors += diagnostic.severity == Severity::error ? 1 : 0;
+        counts.warnings += diagnostic.severity == Severity::warning ? 1 : 0;
+    }
     return counts;
 }
 
@@ -42,12 +44,14 @@ std::string plural(std::size_t count, std::string_view thing) {
 
 // The model's text form, with colour where a person reads it.
 void print(const Diagnostic& diagnostic) {
-    const bool is_error = diagnostic.severity == Severity::error;
+    const Style style = diagnostic.severity == Severity::error     ? Style::red
+                        : diagnostic.severity == Severity::warning ? Style::yellow
+                                                                   : Style::strong;
     fmt::print("{} {} {}: {}\n{}",
                styled(fmt::format("{}:{}:{}:", diagnostic.file, diagnostic.position.line,
                                   diagnostic.position.column),
                       Style::strong),
-               styled(is_error ? "error:" : "warning:", is_error ? Style::red : Style::yellow),
+               styled(fmt::format("{}:", model::to_string(diagnostic.severity)), style),
                diagnostic.path, diagnostic.message, model::excerpt(diagnostic));
 }
 
@@ -70,7 +74,7 @@ void print_json(const std::filesystem::path& file, const Diagnostics& diagnostic
                 const Counts& counts) {
     auto list = nlohmann::ordered_json::array();
     for (const Diagnostic& diagnostic : diagnostics)
-        list.push_back({{"severity", diagnostic.severity == Severity::error ? "error" : "warning"},
+        list.push_back({{"severity", model::to_string(diagnostic.severity)},
                         {"line", diagnostic.position.line},
                         {"column", diagnostic.position.column},
                         {"path", diagnostic.path},
