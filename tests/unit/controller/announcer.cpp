@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// From wishes to announcement sets, and from TCP's acknowledgements to the decision's.
+#include "controlplane/controller/announcer.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/controller/scripted_peers.h"
+
+using namespace bench;
+using controller::Announcer;
+using decision::Acknowledgement;
+using decision::ActionId;
+using decision::Announcement;
+using decision::Block;
+using decision::SetAnnouncement;
+
+namespace {
+
+const PrefixSetId mail{0};
+const PrefixSetId web{1};
+const Block mail4{mail, Family::ipv4};
+const Block web4{web, Family::ipv4};
+const Block web6{web, Family::ipv6};
+
+struct Stage {
+    Stage() : config(story()), peers(config), announcer(config) {}
+
+    void wish(std::uint64_t ticket, UplinkId uplink, Block block,
+              std::optional<Announcement> announcement) {
+        for (const auto& announce : announcer.wish(
+                 ActionId(ticket), SetAnnouncement{uplink, block, announcement}, peers.speaker))
+            peers.give(announce);
+    }
+    // "3 sent, 3 done" of what has become true.
+    std::string settled() {
+        for (const auto& progress : std::exchange(peers.progress, {}))
+            announcer.note(progress);
+        std::string text;
+        for (const auto& each : announcer.settled(peers.speaker))
+            text += (text.empty() ? "" : ", ") + std::to_string(each.action.value) +
+                    (each.fact == Acknowledgement::Fact::sent ? " sent" : " done");
+        return text;
+    }
+
+    model::Config config;
+    ScriptedPeers peers;
+    Announcer announcer;
+};
+
+}  // namespace
+
+TEST_CASE("a wish is a whole set for each peer of its uplink, with what was wished before") {
+    Stage stage;
+    const auto first =
+        stage.announcer.wish(ActionId(1), {provider, mail4, Announcement{}}, stage.peers.speaker);
+    REQUIRE(first.size() == 2);
+    CHECK(first[0].peer == provider4);
+    CHECK(first[1].peer == provider6);
+    CHECK(first[0].set.size() == 1);
+    const auto second = stage.announcer.wish(ActionId(2),
+                                             {provider, web4,
+                                              Announcement{.prepends = 3,
+                                                           .is_graceful_shutdown = true,
+                                                           .is_no_export = true,
+                                                           .communities = {6'422'528}}},
+                                             stage.peers.speaker);
+    const auto& set = second.at(0).set;
+    REQUIRE(set.size() == 2);
+    const auto& how = set.at(*Prefix::parse("203.0.113.0/24"));
+    CHECK(how.prepend == 3);
+    CHECK(how.communities ==
+          std::vector{bgp::Community(6'422'528), bgp::graceful_shutdown, bgp::no_export});
+    CHECK(set.at(*Prefix::parse("198.51.100.0/24")) == bgp::Announcement{});
+    // The partner's set is another.
+    const auto third =
+        stage.announcer.wish(ActionId(3), {partner, web4, Announcement{}}, stage.peers.speaker);
+    REQUIRE(third.size() == 1);
+    CHECK(third[0].peer == partner_peer);
+    CHECK(third[0].set.size() == 1);
+    const auto withdrawn =
+        stage.announcer.wish(ActionId(4), {provider, mail4, std::nullopt}, stage.peers.speaker);
+    CHECK(withdrawn.at(0).set.size() == 1);
+    CHECK_FALSE(withdrawn.at(0).set.contains(*Prefix::parse("198.51.100.0/24")));
+}
+
+TEST_CASE("an announcement is sent when TCP was given it, and done when TCP has acknowledged it") {
+    Stage stage;
+    stage.peers.establish(partner_peer, AsNumber(64497), {Family::ipv4, Family::ipv6});
+    stage.wish(1, partner, web4, Announcement{});
+    CHECK(stage.settled() == "1 sent");
+    stage.peers.write(partner_peer);
+    CHECK(stage.settled().empty());
+    stage.peers.acknowledge(partner_peer);
+    CHECK(stage.settled() == "1 done");
+    CHECK(stage.settled().empty());
+}
+
+TEST_CASE("an announcement waits for a peer that carries its family; a withdrawal does not") {
+    Stage stage;
+    stage.wish(1, partner, web6, Announcement{});
+    CHECK(stage.settled().empty());
+    stage.peers.establish(partner_peer, AsNumber(64497), {Family::ipv4});
+    stage.peers.acknowledge(partner_peer);
+    CHECK(stage.settled().empty());
+    stage.wish(2, partner, web6, std::nullopt);
+    CHECK(stage.settled() == "2 sent, 2 done");
+}
+
+TEST_CASE("with two peers of a family it is done when both have it") {
+    Stage stage;
+    // Both sessions of the provider carry both families here.
+    stage.peers.establish(provider4, AsNumber(64496), {Family::ipv4, Family::ipv6});
+    stage.peers.establish(provider6, AsNumber(64496), {Family::ipv4, Family::ipv6});
+    stage.wish(1, provider, mail4, Announcement{});
+    CHECK(stage.settled() == "1 sent");
+    stage.peers.acknowledge(provider4);
+    CHECK(stage.settled().empty());
+    stage.peers.acknowledge(provider6);
+    CHECK(stage.settled() == "1 done");
+}
+
+TEST_CASE("a withdrawal is done when every peer that heard the announcement has acknowledged it") {
+    Stage stage;
+    stage.peers.establish(provider4, AsNumber(64496), {Family::ipv4, Family::ipv6});
+    stage.peers.establish(provider6, AsNumber(64496), {Family::ipv4, Family::ipv6});
+    stage.wish(1, provider, mail4, Announcement{});
+    stage.peers.acknowledge(provider4);
+    stage.peers.acknowledge(provider6);
+    CHECK(stage.settled() == "1 sent, 1 done");
+    stage.wish(2, provider, mail4, std::nullopt);
+    CHECK(stage.settled() == "2 sent");
+    stage.peers.acknowledge(provider4);
+    CHECK(stage.settled().empty());
+    stage.peers.acknowledge(provider6);
+    CHECK(stage.settled() == "2 done");
+}
+
+TEST_CASE("a peer whose session ends has forgotten: its withdrawal needs no acknowledgement") {
+    Stage stage;
+    stage.peers.establish(provider4, AsNumber(64496), {Family::ipv4});
+    stage.wish(1, provider, mail4, Announcement{});
+    stage.peers.acknowledge(provider4);
+    CHECK(stage.settled() == "1 sent, 1 done");
+    stage.wish(2, provider, mail4, std::nullopt);
+    CHECK(stage.settled() == "2 sent");
+    stage.peers.cut(provider4);
+    stage.announcer.note_down(provider4);
+    CHECK(stage.settled() == "2 done");
+}
+
+TEST_CASE("a newer wish for the same block replaces the one before, which is never answered") {
+    Stage stage;
+    stage.peers.establish(partner_peer, AsNumber(64497), {Family::ipv4, Family::ipv6});
+    stage.wish(1, partner, web4, Announcement{});
+    stage.wish(2, partner, web4, Announcement{.prepends = 3});
+    stage.wish(3, partner, web6, Announcement{});
+    stage.peers.acknowledge(partner_peer);
+    CHECK(stage.settled() == "2 sent, 2 done, 3 sent, 3 done");
+}
