@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from lab import cases, internet  # noqa: E402  (the path comes first)
 from lab.night import Night  # noqa: E402
-from lab.process import wait_until  # noqa: E402
+from lab.process import Failed, wait_until  # noqa: E402
 from lab.topology import Lab  # noqa: E402
 from lab.traffic import Stream  # noqa: E402
 
@@ -34,6 +34,11 @@ def to_hosts(addresses: list, what4: str, what6: str) -> list:
     return [f"ip6 daddr {a} {what6}" if ":" in a else f"ip daddr {a} {what4}" for a in addresses]
 
 
+# The way from announcing to withdrawing is a matter of milliseconds in profile fast: here it lasts, so that
+# detourd can be killed on it.
+POLICY = {"test_detourd_is_killed_between_announcing_and_withdrawing": {"withdraw-gate": "4s"}}
+
+
 class CounterStories(unittest.TestCase):
     def setUp(self):
         # A box of its own each time: a return within the hour makes the next one wait (detection.md, brakes).
@@ -41,7 +46,7 @@ class CounterStories(unittest.TestCase):
         self.addCleanup(self.lab.__exit__, None, None, None)
         self.net = internet.Internet(self.lab, "provider")
         self.net.start()
-        self.night = Night(self.net, "fast")
+        self.night = Night(self.net, "fast", policy=POLICY.get(self._testMethodName))
         self.night.start()
         self.night.wait_ready(60)
         outside, customer = self.net.nodes["outside"], self.net.nodes["customer"]
@@ -66,8 +71,10 @@ class CounterStories(unittest.TestCase):
         return {(row["prefix_set"], row["payload"]["to"]) for row in self.rows("verdict") if row["uplink"] == uplink}
 
     def wait_verdict(self, set_name: str, verdict: str, seconds: float):
-        wait_until(lambda: (set_name, verdict) in self.verdicts(), seconds,
-                   f"{set_name} {verdict}; said {self.verdicts()}\n{self.night.detour('status')}", every=0.2)
+        try:
+            wait_until(lambda: (set_name, verdict) in self.verdicts(), seconds, f"{set_name} {verdict}", every=0.2)
+        except Failed as problem:
+            raise Failed(f"{problem}; said {self.verdicts()}\n{self.night.detour('status')}") from None
 
     def assert_nothing_moved(self):
         self.assertEqual([row["payload"]["step"] for row in self.rows("move")], [], self.night.detour("status"))
@@ -76,6 +83,17 @@ class CounterStories(unittest.TestCase):
             for family in families:
                 block = self.night.block(status, set_name, family)
                 self.assertEqual((block["uplink"], [a["uplink"] for a in block["announced"]]), ("provider", ["provider"]))
+
+    def wait_all_on_the_partner(self, seconds: float):
+        for set_name, families in FAMILIES.items():
+            self.night.wait_on("partner", set_name, families, seconds)
+
+    def assert_traffic_flows(self):
+        """What is sent now arrives, in every set and family."""
+        before = {stream: stream.so_far()["received"] for streams in self.streams.values() for stream in streams}
+        time.sleep(1)
+        for stream, count in before.items():
+            self.assertGreater(stream.so_far()["received"], count + 200, stream.name)
 
     # --- the cases
 
@@ -126,6 +144,74 @@ class CounterStories(unittest.TestCase):
         time.sleep(LONG_ENOUGH)
         self.assert_nothing_moved()
         self.night.wait_ready(30)
+
+    def test_the_providers_link_goes_down(self):
+        began = time.monotonic()
+        self.net.provider.ip("link set wan down")
+        for set_name in FAMILIES:
+            self.wait_verdict(set_name, "UPLINK-DEAD", 5)
+        self.wait_all_on_the_partner(10)
+        print(f"every set on the partner alone {time.monotonic() - began:.1f} s after the link went down")
+        self.assert_traffic_flows()
+        time.sleep(3)
+        self.wait_all_on_the_partner(0.5)
+        # And home again by the stair when it is back, one set after the other.
+        # (A kernel that is no router of ours forgets the IPv6 addresses of a link that was down.)
+        self.net.provider.setup("link set wan up", "addr add 2001:db8:1::1/64 dev wan nodad")
+        for set_name, families in FAMILIES.items():
+            self.night.wait_on("provider", set_name, families, 60)
+        self.assert_traffic_flows()
+
+    def test_the_session_is_lost_with_the_link_up(self):
+        # detourd hears no BGP from the provider any more, whoever called; the hold time is 9 s.
+        self.net.provider.nft(drop("bgp", "output", ['oifname "wan" tcp dport 179', 'oifname "wan" tcp sport 179']))
+        began = time.monotonic()
+        for set_name in FAMILIES:
+            self.wait_verdict(set_name, "SESSION-DOWN", 15)
+        self.wait_all_on_the_partner(10)
+        print(f"every set on the partner alone {time.monotonic() - began:.1f} s after the session was cut")
+        self.assert_traffic_flows()
+
+    def test_the_provider_loses_the_session_first(self):
+        # The provider hears no BGP any more: it forgets the blocks up to 3 s before detourd's own hold time has passed,
+        # and E with them. What is said depends on who is sooner, what is done does not.
+        self.net.provider.nft(drop("bgp", "input", ['iifname "wan" tcp dport 179', 'iifname "wan" tcp sport 179']))
+        began = time.monotonic()
+        self.wait_all_on_the_partner(20)
+        print(f"every set on the partner alone {time.monotonic() - began:.1f} s after the session was cut; "
+              f"said: {sorted(self.verdicts())}")
+        self.assertLessEqual({verdict for _, verdict in self.verdicts()},
+                             {"SESSION-DOWN", "NULLROUTED", "AWAY", "UNCLEAR", "PARTIAL", "SENTINEL-BAD"})
+        self.assert_traffic_flows()
+
+    def test_detourd_is_killed_between_announcing_and_withdrawing(self):
+        self.net.null_route(internet.WEB4, internet.WEB6)
+        wait_until(lambda: {row["family"] for row in self.rows("announcement")
+                            if (row["uplink"], row["payload"]["action"]) == ("partner", "announce")} == {"ipv4", "ipv6"},
+                   5, "web to be announced by the partner", every=0.05)
+        self.assertNotIn("withdraw", [row["payload"]["action"] for row in self.rows("announcement")])
+        first = self.child("detourd")
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: self.child("detourd") not in (None, first), 10, "another detourd")
+        self.wait_until_status()
+        killed = max(row["number"] for row in self.rows("started"))
+
+        def is_announced_somewhere():
+            status = self.night.status()
+            for family in FAMILIES["web"]:
+                self.assertTrue(self.night.block(status, "web", family)["announced"], "announced nowhere")
+        self.night.wait_on("partner", "web", FAMILIES["web"], 30, is_announced_somewhere)
+        steps = {(row["family"], row["payload"]["step"]) for row in self.rows("move") if row["number"] > killed}
+        for family in FAMILIES["web"]:
+            # The move that was begun before goes on; it is not a new one.
+            self.assertNotIn((family, "forwarding"), steps)
+            self.assertIn((family, "withdraw"), steps)
+        mail = self.night.block(self.night.status(), "mail", "ipv4")
+        self.assertEqual((mail["uplink"], [a["uplink"] for a in mail["announced"]]), ("provider", ["provider"]))
+        self.assert_traffic_flows()
+
+    def wait_until_status(self):
+        wait_until(lambda: self.night.status() is not None, 10, "detourd to answer")
 
     def child(self, name: str) -> int | None:
         """The pid of a plane under `detour run`."""

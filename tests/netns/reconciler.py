@@ -529,6 +529,18 @@ class Neighbours(Box):
         driver.sync()
         self.assert_story()
 
+    def wait_for_zebra(self, zebra, folder: str):
+        # vtysh leaves its history in $HOME.
+        ask = ["vtysh", "--vty_socket", folder, "-c", "show ip route table 1420000"]
+        deadline = time.monotonic() + 10
+        while True:
+            self.assertIsNone(zebra.poll(), "zebra runs")
+            shown = subprocess.run(ask, capture_output=True, text=True, check=False, env={**os.environ, "HOME": folder})
+            if "198.51.100.0/24" in shown.stdout:
+                return
+            self.assertLess(time.monotonic(), deadline, f"zebra shows our table; it said: {shown.stdout}{shown.stderr}")
+            time.sleep(0.1)
+
     def test_zebra_started_and_stopped_beside_it_changes_none_of_our_objects(self):
         driver = self.start()
         before = self.ours()
@@ -543,10 +555,8 @@ class Neighbours(Box):
                                           "-i", f"{folder}/zebra.pid", "-z", f"{folder}/zserv.api", "--vty_socket", folder,
                                           "-A", "127.0.0.1", "-P", "0"],
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(2.5)
-                self.assertIsNone(zebra.poll(), "zebra runs")
-                vtysh = ["vtysh", "--vty_socket", folder, "-c"]
-                self.assertIn("198.51.100.0/24", self.run_command(*vtysh, "show ip route table 1420000"))
+                # What zebra deletes of others' it deletes before it has read and shows our tables.
+                self.wait_for_zebra(zebra, folder)
                 driver.say("place web partner")
                 driver.expect("stands web ipv4 partner")
                 driver.say("place web provider")
@@ -651,8 +661,9 @@ class KernelMode(Box):
             stream.write(UML_INIT.format(driver=DRIVER, result=result))
         os.chmod(script, 0o755)
         preload = os.path.join(os.path.dirname(DRIVER), "../../tools/lab/uml_preload.so")
-        subprocess.run([UML, "mem=128M", "rootfstype=hostfs", "rw", f"init={script}", "con=null", "con0=null", "quiet"],
-                       env={**os.environ, "LD_PRELOAD": os.path.abspath(preload)}, timeout=90, check=False,
+        subprocess.run([UML, "mem=128M", "rootfstype=hostfs", "rw", f"init={script}", "con=null", "con0=null", "quiet",
+                        "uml_dir=/run/tmp"],  # else ~/.uml
+                       env={**os.environ, "HOME": "/run/tmp", "LD_PRELOAD": os.path.abspath(preload)}, timeout=90, check=False,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(result, encoding="ascii") as stream:
             said, there, after = stream.read().split("@@")

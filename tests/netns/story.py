@@ -18,10 +18,11 @@ from lab.topology import Lab  # noqa: E402
 class Story(unittest.TestCase):
     maxDiff = None
 
-    def play(self, profile: str, prefer: str) -> story.Story:
+    def play(self, profile: str, prefer: str, detect: dict | None = None) -> story.Story:
         lab = Lab(f"story-{prefer}")
         self.addCleanup(lab.__exit__, None, None, None)
-        played = story.play_once(lab, Timeline(), profile, prefer)
+        played = story.Story(lab, Timeline(), profile, prefer, detect)
+        story.play(played)
         self.assertEqual(played.result.shortfalls(), [], f"{played.result}")
         return played
 
@@ -31,7 +32,12 @@ class Story(unittest.TestCase):
         self.stop_cleanly(played.night)
 
     def test_the_internet_prefers_the_partner(self):
-        self.play("fast", "partner")
+        # With another T_min than the profile's: the verdict waits for it, and `why` names it.
+        played = self.play("fast", "partner", {"forgiven-gap": "400ms"})
+        self.assertGreater(played.result.nullroute_to_verdict_ms, 400)
+        why = played.night.detour("why", "203.0.113.0/24")
+        self.assertIn("at least 400 ms", why)
+        self.assertNotIn("at least 250 ms", why)
 
     def tell(self, night):
         """why and events give what happened, from the journal."""
@@ -39,6 +45,7 @@ class Story(unittest.TestCase):
         for words in ("NULLROUTED on provider", "score", "announced via partner", "failback"):
             self.assertIn(words, why)
         self.assertIn("#", why)
+        self.assertIn("at least 250 ms", why)
         kinds = {row["kind"] for row in night.events(1000, "web")}
         self.assertLessEqual({"verdict", "move", "announcement", "forwarding"}, kinds)
         self.assertIn("web/ipv4", night.detour("status"))

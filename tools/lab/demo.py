@@ -46,29 +46,41 @@ def introduce(profile: str):
               + ", ".join(f"{key} {value}" for key, value in waits.items()))
 
 
-def play_story(arguments, prefer: str) -> story.Result:
+def play_story(arguments, prefer: str) -> tuple:
+    """(what was measured, what went wrong)."""
     with Lab("story") as lab:
-        played = story.play_once(lab, Timeline(), arguments.profile, prefer)
+        played = story.Story(lab, Timeline(), arguments.profile, prefer)
+        problems = []
+        try:
+            story.play(played)
+        except Failed as problem:
+            problems.append(str(problem))
         print(story.table(played.result))
         if arguments.keep and arguments.runs is None:
             stay(lab)
-        return played.result
+        return played.result, problems or played.result.shortfalls()
+
+
+def write_json(arguments, results: list):
+    """After each run: what was measured stays when a later one is interrupted."""
+    document = [dataclasses.asdict(result) for result in results]
+    with open(arguments.json, "w", encoding="utf-8") as stream:
+        json.dump({"runs": document} if arguments.runs else document[0], stream, indent=2)
+        stream.write("\n")
 
 
 def play_stories(arguments) -> int:
     introduce(arguments.profile)
-    results = []
+    results, shortfalls = [], []
     for run in range(arguments.runs or 1):
         prefer = arguments.prefer if run % 2 == 0 else SIDES[1 - SIDES.index(arguments.prefer)]
         if arguments.runs:
             print(f"\nrun {run + 1} of {arguments.runs}, the Internet prefers the {prefer}")
-        results.append(play_story(arguments, prefer))
-    if arguments.json:
-        document = [dataclasses.asdict(result) for result in results]
-        with open(arguments.json, "w", encoding="utf-8") as stream:
-            json.dump({"runs": document} if arguments.runs else document[0], stream, indent=2)
-            stream.write("\n")
-    shortfalls = [f"run {i + 1}: {text}" for i, result in enumerate(results) for text in result.shortfalls()]
+        result, problems = play_story(arguments, prefer)
+        results.append(result)
+        shortfalls += [f"run {run + 1}: {text}" for text in problems]
+        if arguments.json:
+            write_json(arguments, results)
     for text in shortfalls:
         print(f"FAIL {text}")
     return 1 if shortfalls else 0

@@ -134,7 +134,14 @@ class Night:
             and self.watch(status, "partner", *b)["armed"] for b in self.BLOCKS)
 
     def wait_ready(self, seconds: float):
-        wait_until(self.is_ready, seconds, f"a healthy and armed box; status:\n{self.detour('status')}", every=0.3)
+        self.wait(self.is_ready, seconds, "a healthy and armed box", every=0.3)
+
+    def wait(self, condition, seconds: float, what: str, every: float):
+        """wait_until, with the box's status at the end of the patience."""
+        try:
+            return wait_until(condition, seconds, what, every)
+        except Failed as problem:
+            raise Failed(f"{problem}; status:\n{self.detour('status')}") from None
 
     def wait_on(self, uplink: str, set_name: str, families: tuple, seconds: float, each=lambda: None):
         """Until the set is announced and carried there and nowhere else; `each` is called meanwhile."""
@@ -144,7 +151,7 @@ class Night:
             rows = [self.block(status, set_name, f) for f in families]
             return all(r["uplink"] == uplink and r["move"] is None and
                        [a["uplink"] for a in r["announced"]] == [uplink] for r in rows)
-        wait_until(there, seconds, f"{set_name} on {uplink} alone; status:\n{self.detour('status')}", every=0.1)
+        self.wait(there, seconds, f"{set_name} on {uplink} alone", every=0.1)
 
     def stop(self):
         if self.process:

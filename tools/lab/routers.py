@@ -72,7 +72,8 @@ class Frr:
         self.configure(config)
 
     def vtysh(self, *words: str, check: bool = True) -> str:
-        return run([*self.node.prefix(), "vtysh", "--vty_socket", self.folder, *words], check=check)
+        # Its history goes to $HOME.
+        return run([*self.node.prefix(), "env", f"HOME={self.folder}", "vtysh", "--vty_socket", self.folder, *words], check=check)
 
     def configure(self, config: str):
         path = os.path.join(self.folder, "frr.conf")

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from . import internet
 from .night import Night
-from .process import Failed, wait_until
+from .process import Failed
 from .traffic import Stream, Transfer
 
 RATE = 1000  # packets a second, each way, set and family
@@ -93,15 +93,15 @@ class Journal:
         def look():
             self.read()
             return next((row for row in self.rows if matches(row)), None)
-        return wait_until(look, seconds, f"{what}; status:\n{self.night.detour('status')}", every=0.05)
+        return self.night.wait(look, seconds, what, every=0.05)
 
 
 class Story:
-    def __init__(self, lab, timeline, profile: str = "fast", prefer: str = "provider"):
+    def __init__(self, lab, timeline, profile: str = "fast", prefer: str = "provider", detect: dict | None = None):
         self.lab, self.timeline, self.profile = lab, timeline, profile
         self.result = Result(profile, prefer)
         self.net = internet.Internet(lab, prefer)
-        self.night = Night(self.net, profile)
+        self.night = Night(self.net, profile, detect=detect)
         self.journal, self.null_route_at, self.transfer = None, None, None
 
     def play(self) -> Result:
@@ -259,12 +259,10 @@ def table(result: Result) -> str:
     return "\n".join(f"    {name:<40} {value}" for name, value in rows)
 
 
-def play_once(lab, timeline, profile: str, prefer: str) -> Story:
+def play(story: Story):
     """The story, or Failed with what the box said."""
-    story = Story(lab, timeline, profile, prefer)
     try:
         story.play()
     except Failed as problem:
         said = story.night.process.tail(25) if story.night.process else ""
         raise Failed(f"{problem}\ndetour said:\n{said}") from None
-    return story
