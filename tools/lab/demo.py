@@ -54,7 +54,8 @@ def play_story(arguments, prefer: str) -> tuple:
         try:
             story.play(played)
         except Failed as problem:
-            problems.append(str(problem))
+            problems.append(str(problem).splitlines()[0])
+            print(f"FAIL {problem}")
         print(story.table(played.result))
         if arguments.keep and arguments.runs is None:
             stay(lab)

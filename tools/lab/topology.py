@@ -103,6 +103,8 @@ class Namespace(Node):
         super().__init__(lab, name)
         self.netns = f"{lab.name}-{os.getpid()}-{name}"
         run(["ip", "netns", "add", self.netns])
+        # It would go with the sandbox; but another lab of this name may follow in the same one.
+        lab.cleanups.append(lambda: run(["ip", "netns", "del", self.netns], check=False))
         self.calm()
         self.ip("link set lo up")
 
