@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "conf/model/config.h"
@@ -67,6 +68,9 @@ struct Difference {
     [[nodiscard]] bool is_empty() const { return changes.empty(); }
     [[nodiscard]] bool is_heavy() const;
 };
+
+// For a log: values and sessions, a line each.
+[[nodiscard]] std::vector<std::string> to_lines(const Difference& difference);
 
 [[nodiscard]] Difference diff(const Config& before, const Config& after);
 

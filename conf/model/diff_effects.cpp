@@ -231,6 +231,13 @@ bool is_tunnel(const Uplink* uplink) {
     return uplink != nullptr && uplink->kind == UplinkKind::gre;
 }
 
+// The TTL, the DSCP and fragmentation are written into each packet; the rest the tunnel is made of.
+bool is_same_tunnel(const Underlay& a, const Underlay& b) {
+    return a.local == b.local && a.remote == b.remote && a.key == b.key &&
+           a.has_checksum == b.has_checksum && a.has_sequence == b.has_sequence && a.mtu == b.mtu &&
+           a.keepalive == b.keepalive && a.keepalive_retries == b.keepalive_retries;
+}
+
 void compare_tunnels(const Config& before, const Config& after, std::vector<Restart>& out) {
     std::set<std::string> uplinks;
     for (const Config* config : {&before, &after})
@@ -248,8 +255,8 @@ void compare_tunnels(const Config& before, const Config& after, std::vector<Rest
             continue;
         if (before.port(old->port).name != after.port(now->port).name)
             out.push_back({path + ".underlay.port", "a tunnel runs over another port"});
-        else if (old->underlay->key.has_value() != now->underlay->key.has_value())
-            out.push_back({path + ".underlay.key", "the tunnel's MTU changes"});
+        else if (!is_same_tunnel(*old->underlay, *now->underlay))
+            out.push_back({path + ".underlay", "what a tunnel is known by is fixed at the start"});
     }
 }
 

@@ -114,13 +114,14 @@ std::string set_names(const model::Config& config) {
 }
 
 Response why(const Sources& sources, const Request& request) {
-    const auto asked = question(sources.config, request);
+    const auto config = sources.config();
+    const auto asked = question(*config, request);
     if (!asked)
         return failure(
             404,
             fmt::format("\"{}\" is in no prefix set",
                         request.parameter(request.query.contains("set") ? "set" : "prefix")),
-            "name a protected prefix, an address in one, or a set: " + set_names(sources.config));
+            "name a protected prefix, an address in one, or a set: " + set_names(*config));
     const auto reader = observe::Reader::open(sources.journal);
     if (!reader)
         return journal_failure(reader.error());
@@ -138,17 +139,18 @@ Response why(const Sources& sources, const Request& request) {
 // all.
 Response mutate(const Sources& sources, std::string verb, const Request& request) {
     const json& body = request.body;
+    const auto config = sources.config();
     const auto text = [&](const char* name) {
         return body.is_object() && body.contains(name) && body.at(name).is_string()
                    ? body.at(name).get<std::string>()
                    : std::string();
     };
-    if (sources.config.find_prefix_set(text("set")) == nullptr)
+    if (config->find_prefix_set(text("set")) == nullptr)
         return failure(422, fmt::format("there is no prefix set \"{}\"", text("set")),
-                       "the sets are: " + set_names(sources.config));
-    if (verb == "move" && sources.config.find_uplink(text("to")) == nullptr) {
+                       "the sets are: " + set_names(*config));
+    if (verb == "move" && config->find_uplink(text("to")) == nullptr) {
         std::string names;
-        for (const model::Uplink& uplink : sources.config.uplinks)
+        for (const model::Uplink& uplink : config->uplinks)
             names += (names.empty() ? "" : ", ") + uplink.name;
         return failure(422, fmt::format("there is no uplink \"{}\"", text("to")),
                        "the uplinks are: " + names);
@@ -178,6 +180,15 @@ std::vector<Resource> resources(Sources given) {
          [sources](const Request& request) { return events(*sources, request); }},
         {Resource::Method::get, "/v1/why",
          [sources](const Request& request) { return why(*sources, request); }},
+        {Resource::Method::get, "/v1/config",
+         [sources](const Request&) {
+             return Response{200, sources->configuration()};
+         }},
+        {Resource::Method::post, "/v1/config",
+         [sources](const Request& request) {
+             return request.body.is_object() ? sources->configure(request.body)
+                                             : failure(422, "a JSON object is wanted");
+         }},
         post("move"),
         post("failback"),
         post("abort"),

@@ -18,7 +18,7 @@ namespace detour::api {
 
 // All of it is called on HTTP threads and must not touch what the loop owns.
 struct Sources {
-    const model::Config& config;
+    std::function<std::shared_ptr<const model::Config>()> config;
     std::filesystem::path journal;
     // The status document as published last; never null.
     std::function<std::shared_ptr<const nlohmann::json>()> status;
@@ -28,9 +28,16 @@ struct Sources {
     // exist; gives the loop's answer: {"accepted", "why", "record"}, or a failure when it does not
     // come in time.
     std::function<Response(const nlohmann::json& command)> submit;
+    // The revision that runs, with its text.
+    std::function<nlohmann::json()> configuration;
+    // {"do": "reload"|"apply"|"confirm"|"rollback", "actor", "reason", "digest", "confirm_s",
+    // "revision", "restart"}; gives the loop's answer.
+    std::function<Response(const nlohmann::json& wish)> configure;
 };
 
 // GET  /v1/status
+// GET  /v1/config      {"revision", "digest", "file", "text", "previous", "trial_left_s", ...}
+// POST /v1/config      {"do", ...}: {"accepted", "revision", "previous", "changes", "dataplane"}
 // GET  /v1/events?after=N&count=N&wait=SECONDS&set=S&routine=1   {"events": [...], "last": N}
 // GET  /v1/why?prefix=P | set=S [&family=F]    {"title", "brief": [...], "text", "events": [...]}
 // GET  /v1/incidents, /v1/incident, /v1/probes  (history.h)

@@ -32,10 +32,39 @@ const std::vector<bgp::PeerId> no_peers;
 
 }  // namespace
 
-Announcer::Announcer(const model::Config& config) : config_(config) {
-    const std::vector<UplinkId> uplinks = uplinks_of_peers(config);
-    for (std::size_t i = 0; i < uplinks.size(); ++i)
-        peers_[uplinks[i]].emplace_back(static_cast<std::uint16_t>(i));
+Announcer::Announcer(const model::Config& config, const PeerBook& peers) : config_(config) {
+    enter(peers);
+}
+
+void Announcer::enter(const PeerBook& peers) {
+    peers_.clear();
+    for (const bgp::PeerId peer : peers.peers())
+        peers_[*peers[peer].id].push_back(peer);
+}
+
+std::vector<bgp::Announce> Announcer::reconfigure(const PeerBook& peers, const Renumbering& ids) {
+    enter(peers);
+    pending_.clear();
+    for (const auto& [place, announcement] : std::exchange(wishes_, {})) {
+        const auto uplink = ids(place.first);
+        const auto set = ids(place.second.set);
+        if (uplink && set)
+            wishes_[{*uplink, {*set, place.second.family}}] = announcement;
+    }
+    std::vector<bgp::Announce> result;
+    for (const auto& [uplink, its_peers] : peers_)
+        for (const bgp::PeerId peer : its_peers)
+            result.push_back({peer, wanted(uplink)});
+    return result;
+}
+
+bgp::AnnouncementSet Announcer::wanted(UplinkId uplink) const {
+    bgp::AnnouncementSet set;
+    for (const auto& [where, announcement] : wishes_)
+        if (where.first == uplink)
+            for (const Prefix& prefix : prefixes_of(config_, where.second))
+                set[prefix] = to_bgp(announcement);
+    return set;
 }
 
 const std::vector<bgp::PeerId>& Announcer::peers_of(UplinkId uplink) const {
@@ -64,11 +93,7 @@ std::vector<bgp::Announce> Announcer::wish(decision::ActionId ticket,
     }
     pending_[place] = std::move(pending);
 
-    bgp::AnnouncementSet set;
-    for (const auto& [where, announcement] : wishes_)
-        if (where.first == wish.uplink)
-            for (const Prefix& prefix : prefixes_of(config_, where.second))
-                set[prefix] = to_bgp(announcement);
+    const bgp::AnnouncementSet set = wanted(wish.uplink);
     std::vector<bgp::Announce> result;
     for (const bgp::PeerId peer : peers_of(wish.uplink))
         result.push_back({peer, set});

@@ -18,14 +18,23 @@
 #include <vector>
 
 #include "conf/model/config.h"
+#include "conf/types/renumbering.h"
 #include "controlplane/bgp/speaker.h"
+#include "controlplane/controller/options.h"
 #include "controlplane/decision/action.h"
 
 namespace detour::controller {
 
 class Announcer {
  public:
-    explicit Announcer(const model::Config& config);
+    // `config` outlives it.
+    explicit Announcer(const model::Config& config) : Announcer(config, PeerBook(config)) {}
+    Announcer(const model::Config& config, const PeerBook& peers);
+
+    // The configuration has changed its content. Wishes of what stays stand; tickets are not
+    // answered any more. Gives the sets for every peer: what is declared may have changed.
+    [[nodiscard]] std::vector<bgp::Announce> reconfigure(const PeerBook& peers,
+                                                         const Renumbering& ids);
 
     // The sets to give the speaker now, one a peer of the uplink.
     [[nodiscard]] std::vector<bgp::Announce> wish(decision::ActionId ticket,
@@ -44,6 +53,9 @@ class Announcer {
 
  private:
     using Place = std::pair<UplinkId, decision::Block>;
+
+    void enter(const PeerBook& peers);
+    [[nodiscard]] bgp::AnnouncementSet wanted(UplinkId uplink) const;
 
     struct Pending {
         decision::ActionId ticket;

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "conf/model/succession.h"
 #include "controlplane/controller/shared_fate.h"
 #include "controlplane/controller/translate.h"
 
@@ -25,6 +26,17 @@ constexpr Duration idle_counters = std::chrono::seconds(1);
 // Answers that may stay out before the data plane counts as lost.
 constexpr int tolerated_silence = 2;
 
+// Keys that name what is gone go with it.
+template <class Value>
+std::map<std::pair<UplinkId, Family>, Value> renumbered(
+    const std::map<std::pair<UplinkId, Family>, Value>& values, const Renumbering& ids) {
+    std::map<std::pair<UplinkId, Family>, Value> result;
+    for (const auto& [key, value] : values)
+        if (const auto uplink = ids(key.first))
+            result[{*uplink, key.second}] = value;
+    return result;
+}
+
 }  // namespace
 
 struct Controller::Machine {
@@ -34,10 +46,11 @@ struct Controller::Machine {
           next_record(beginning.next_record),
           random(beginning.seed),
           speaker([this] { return std::uniform_real_distribution<double>(0, 1)(random); }),
+          seed(beginning.seed),
           prober(probe_options(configuration, beginning.seed)),
           decider(decision_options(configuration), beginning.state, beginning.state_age),
-          announcer(configuration),
-          uplink_of_peer(uplinks_of_peers(configuration)),
+          peers(configuration),
+          announcer(config, peers),
           born(Started{beginning.state.has_value(), beginning.state_age}),
           passwords(std::move(beginning.passwords)) {
         links.resize(configuration.uplinks.size());
@@ -72,12 +85,16 @@ struct Controller::Machine {
     void on_session(bgp::StateChanged& changed, Instant now) {
         if (changed.from == bgp::State::established)
             announcer.note_down(changed.peer);
-        const UplinkId uplink = uplink_of_peer.at(changed.peer.value);
+        const auto uplink = peers[changed.peer].id;
         record(now, std::move(changed), {});
-        stale_sessions.insert(uplink);
+        if (uplink)
+            stale_sessions.insert(*uplink);
     }
 
-    void note_routes(bgp::PeerId peer) { stale_fates.insert(uplink_of_peer.at(peer.value)); }
+    void note_routes(bgp::PeerId peer) {
+        if (const auto uplink = peers[peer].id)
+            stale_fates.insert(*uplink);
+    }
 
     void feed_prober(Instant now, const probe::Input& input) {
         for (const probe::Output& output : prober.handle(now, input))
@@ -116,15 +133,19 @@ struct Controller::Machine {
             return 0;
         }
         outputs.emplace_back(Record{number, now, std::move(causes), evidence});
-        for (decision::Action& action : actions) {
+        carry_out(now, actions);
+        last_actions = std::move(actions);
+        return number;
+    }
+
+    void carry_out(Instant now, const std::vector<decision::Action>& actions) {
+        for (const decision::Action& action : actions) {
             std::vector<std::uint64_t> action_causes;
             for (const decision::CauseId cause : action.causes)
                 action_causes.push_back(cause.value);
             record(now, action, std::move(action_causes));
             perform(now, action);
         }
-        last_actions = std::move(actions);
-        return number;
     }
 
     void perform(Instant now, const decision::Action& action) {
@@ -214,6 +235,63 @@ struct Controller::Machine {
             }
     }
 
+    // --- another configuration
+
+    void reconfigure(Instant now, const model::Config& next, Passwords keys, Reconfigured why) {
+        settle(now);  // what waits is in the old numbers
+        const Renumbering ids = model::renumbering(config, next);
+        const bool is_other_probing = !ids.is_identity() ||
+                                      probe_options(config, seed) != probe_options(next, seed) ||
+                                      decision_options(config) != decision_options(next);
+        config = next;
+        passwords = std::move(keys);
+        peers = PeerBook(config, peers);
+        renumber(now, ids);
+        const std::uint64_t number = next_record;
+        record(now, std::move(why), {});
+        take(now, speaker.configure(now, speaker_config(config, passwords, peers)));
+        for (const bgp::Announce& announce : announcer.reconfigure(peers, ids))
+            feed_speaker(now, announce);
+        if (is_other_probing) {
+            prober.reconfigure(probe_options(config, seed), ids);
+            for (const model::Uplink& uplink : config.uplinks)
+                feed_prober(now, probe::UplinkUsable{uplink.id, usability(uplink.id)});
+            carry_out(now, decider.reconfigure(now, decision::CauseId{number},
+                                               decision_options(config), ids));
+        }
+        for (const model::Uplink& uplink : config.uplinks) {
+            if (std::ranges::find(ids.uplinks, uplink.id) == ids.uplinks.end())
+                queue.emplace_back(decision::LinkState{uplink.id, decision::Presence::down});
+            stale_sessions.insert(uplink.id);
+            stale_fates.insert(uplink.id);
+        }
+    }
+
+    // Everything that is kept by an id.
+    void renumber(Instant now, const Renumbering& ids) {
+        std::vector<Link> now_links(config.uplinks.size(), Link{.since = now});
+        for (std::uint16_t i = 0; i < links.size(); ++i)
+            if (const auto uplink = ids(UplinkId(i)))
+                now_links[uplink->value] = links[i];
+        links = std::move(now_links);
+        sessions = renumbered(sessions, ids);
+        for (const auto& [pair, is_shared] : std::exchange(fates, {}))
+            if (ids(pair.first) && ids(pair.second))
+                fates[{*ids(pair.first), *ids(pair.second)}] = is_shared;
+        for (const auto& [block, uplink] : std::exchange(egress, {}))
+            if (ids(block.set) && ids(uplink))
+                egress[{*ids(block.set), block.family}] = *ids(uplink);
+        suspects.clear();  // the decision says them again
+        stale_sessions.clear();
+        stale_fates.clear();
+        loads = {};
+    }
+
+    [[nodiscard]] probe::Usability usability(UplinkId uplink) const {
+        return links.at(uplink.value).state == decision::Presence::up ? probe::Usability::usable
+                                                                      : probe::Usability::unusable;
+    }
+
     // --- inputs
 
     void on(Instant now, const Tick&) {
@@ -235,15 +313,14 @@ struct Controller::Machine {
         }
         // The announcements that stand on the disk are wishes before the first session opens.
         decide(now, decision::Start{}, {});
-        take(now, speaker.configure(now, speaker_config(config, passwords)));
+        take(now, speaker.configure(now, speaker_config(config, passwords, peers)));
         outputs.emplace_back(ReadCounters{counters_every});
     }
 
     void on(Instant now, const Stop&) {
         outputs.emplace_back(Persist{decision::ActionId{}, decider.snapshot(now)});
-        for (std::size_t i = 0; i < uplink_of_peer.size(); ++i)
-            feed_speaker(now,
-                         bgp::Stop{bgp::PeerId{static_cast<std::uint16_t>(i)}, "detour stops"});
+        for (const bgp::PeerId peer : peers.peers())
+            feed_speaker(now, bgp::Stop{peer, "detour stops"});
         queue.clear();  // what the ends of the sessions would lead to is not ours to do any more
         stale_sessions.clear();
     }
@@ -324,16 +401,17 @@ struct Controller::Machine {
         Instant since;
     };
 
-    const model::Config& config;
+    model::Config config;
     Instant started;
     std::uint64_t next_record;
     std::mt19937_64 random;
 
     bgp::Speaker speaker;
+    std::uint64_t seed;
     probe::Prober prober;
     decision::Decider decider;
+    PeerBook peers;
     Announcer announcer;
-    std::vector<UplinkId> uplink_of_peer;  // by PeerId
     Started born;
     Passwords passwords;
 
@@ -364,6 +442,22 @@ Outputs Controller::handle(Instant now, const Input& input) {
     std::visit([&](const auto& event) { machine_->on(now, event); }, input);
     machine_->settle(now);
     return std::move(machine_->outputs);
+}
+
+Outputs Controller::reconfigure(Instant now, const model::Config& config, Passwords passwords,
+                                Reconfigured why) {
+    machine_->outputs.clear();
+    machine_->reconfigure(now, config, std::move(passwords), std::move(why));
+    machine_->settle(now);
+    return std::move(machine_->outputs);
+}
+
+const std::map<decision::Block, UplinkId>& Controller::egress() const {
+    return machine_->egress;
+}
+
+const PeerBook& Controller::peers() const {
+    return machine_->peers;
 }
 
 std::optional<Instant> Controller::next_deadline() const {

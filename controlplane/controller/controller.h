@@ -49,13 +49,21 @@ struct Beginning {
 
 class Controller {
  public:
-    // `config` must outlive the controller.
     Controller(const model::Config& config, Beginning beginning);
     ~Controller();
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;
 
     [[nodiscard]] Outputs handle(Instant now, const Input& input);
+    // Another configuration in the place of the one it has (model::keep_places), whole and at once:
+    // a session whose terms did not change stays, what is announced stays announced, moves go on.
+    // Ids in inputs and outputs are those of the new one from here on.
+    [[nodiscard]] Outputs reconfigure(Instant now, const model::Config& config, Passwords passwords,
+                                      Reconfigured why);
+    // Where each block leaves.
+    [[nodiscard]] const std::map<decision::Block, UplinkId>& egress() const;
+    // By PeerId, for whoever gives names to records.
+    [[nodiscard]] const PeerBook& peers() const;
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] View view(Instant now) const;
 

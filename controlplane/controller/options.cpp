@@ -3,6 +3,7 @@
 #include "controlplane/controller/options.h"
 
 #include <algorithm>
+#include <cassert>
 #include <optional>
 #include <variant>
 
@@ -19,10 +20,10 @@ std::optional<InterfaceAddress> beside(const std::vector<InterfaceAddress>& addr
 }
 
 bgp::PeerConfig peer_config(const model::Config& config, const model::Uplink& uplink,
-                            const Address& peer, std::uint16_t number, const Passwords& passwords) {
+                            const Address& peer, bgp::PeerId number, const Passwords& passwords) {
     const model::UplinkBgp& bgp = *uplink.bgp;
     bgp::PeerConfig result;
-    result.id = bgp::PeerId{number};
+    result.id = number;
     result.name = uplink.name + "/" + peer.to_string();
     const auto local = beside(config.link_addresses(uplink.id), peer);
     result.transport.local = local ? local->address : Address{};
@@ -115,7 +116,49 @@ probe::Schedule schedule(const model::Timing& timing) {
             .late_reply = timing.late_reply};
 }
 
-bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& passwords) {
+PeerBook::PeerBook(const model::Config& config, const PeerBook& before) : rows_(before.rows_) {
+    for (Row& row : rows_)
+        row.id.reset();
+    for (const model::Uplink& uplink : config.uplinks) {
+        if (!uplink.bgp)
+            continue;
+        for (const Address& peer : uplink.bgp->peers) {
+            const auto known = std::ranges::find_if(rows_, [&](const Row& row) {
+                return row.uplink == uplink.name && row.peer == peer;
+            });
+            if (known != rows_.end())
+                known->id = uplink.id;
+            else
+                rows_.push_back({uplink.name, peer, uplink.id});
+        }
+    }
+}
+
+bgp::PeerId PeerBook::number(const std::string& uplink, const Address& peer) const {
+    const auto found = std::ranges::find_if(
+        rows_, [&](const Row& row) { return row.uplink == uplink && row.peer == peer; });
+    assert(found != rows_.end());
+    return bgp::PeerId(static_cast<std::uint16_t>(found - rows_.begin()));
+}
+
+std::vector<bgp::PeerId> PeerBook::peers() const {
+    std::vector<bgp::PeerId> result;
+    for (std::size_t i = 0; i < rows_.size(); ++i)
+        if (rows_[i].id)
+            result.emplace_back(static_cast<std::uint16_t>(i));
+    return result;
+}
+
+std::vector<bgp::PeerId> PeerBook::peers_of(UplinkId uplink) const {
+    std::vector<bgp::PeerId> result;
+    for (std::size_t i = 0; i < rows_.size(); ++i)
+        if (rows_[i].id == uplink)
+            result.emplace_back(static_cast<std::uint16_t>(i));
+    return result;
+}
+
+bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& passwords,
+                                  const PeerBook& peers) {
     bgp::SpeakerConfig result;
     result.asn = config.router.asn;
     result.router_id = config.router.id;
@@ -125,17 +168,9 @@ bgp::SpeakerConfig speaker_config(const model::Config& config, const Passwords& 
         if (!uplink.bgp)
             continue;
         for (const Address& peer : uplink.bgp->peers)
-            result.peers.push_back(peer_config(
-                config, uplink, peer, static_cast<std::uint16_t>(result.peers.size()), passwords));
+            result.peers.push_back(
+                peer_config(config, uplink, peer, peers.number(uplink.name, peer), passwords));
     }
-    return result;
-}
-
-std::vector<UplinkId> uplinks_of_peers(const model::Config& config) {
-    std::vector<UplinkId> result;
-    for (const model::Uplink& uplink : config.uplinks)
-        if (uplink.bgp)
-            result.insert(result.end(), uplink.bgp->peers.size(), uplink.id);
     return result;
 }
 

@@ -25,8 +25,17 @@ struct Started {
     Duration state_age{};
 };
 
-using RecordBody = std::variant<Started, decision::Evidence, decision::Action, bgp::StateChanged,
-                                bgp::Remark, Command>;
+// Another configuration is in force.
+struct Reconfigured {
+    std::uint64_t revision = 0;
+    std::string kind;  // "reload", "apply", "rollback"
+    std::string actor;
+    std::string reason;
+    std::vector<std::string> changes;  // a line each
+};
+
+using RecordBody = std::variant<Started, Reconfigured, decision::Evidence, decision::Action,
+                                bgp::StateChanged, bgp::Remark, Command>;
 
 struct Record {
     std::uint64_t number = 0;

@@ -3,6 +3,7 @@
 #include "controlplane/daemon/command_desk.h"
 
 #include <asio/post.hpp>
+#include <optional>
 #include <utility>
 
 #include "controlplane/observe/decision_json.h"
@@ -11,16 +12,41 @@ namespace detour::daemon {
 namespace {
 
 constexpr std::chrono::seconds patience{5};
+// The data plane is asked on the way.
+constexpr std::chrono::seconds configure_patience{30};
+
+// Nothing: a name is not there any more.
+std::optional<controller::Command::Deed> deed_of(const nlohmann::json& command,
+                                                 const model::Config& config) {
+    const model::PrefixSet* set = config.find_prefix_set(command.at("set").get<std::string>());
+    if (set == nullptr)
+        return std::nullopt;
+    const auto verb = command.at("verb").get<std::string>();
+    if (verb == "move") {
+        const model::Uplink* to = config.find_uplink(command.at("to").get<std::string>());
+        if (to == nullptr)
+            return std::nullopt;
+        return decision::OperatorMove{set->id, to->id};
+    }
+    if (verb == "abort")
+        return decision::OperatorAbort{set->id};
+    return decision::OperatorFailback{set->id, command.value("now", false)
+                                                   ? decision::Urgency::now
+                                                   : decision::Urgency::when_ready};
+}
+
+api::Response too_late() {
+    return api::failure(504, "detourd did not answer in time; whether it acted is in its journal",
+                        "detour events");
+}
 
 }  // namespace
 
-CommandDesk::CommandDesk(asio::io_context& loop, const model::Config& config,
-                         std::function<void(const controller::Command&)> handle)
-    : loop_(loop), config_(config), handle_(std::move(handle)) {}
+CommandDesk::CommandDesk(asio::io_context& loop, Handlers handlers)
+    : loop_(loop), handlers_(std::move(handlers)) {}
 
 api::Response CommandDesk::submit(const nlohmann::json& request) {
     controller::Command command;
-    command.deed = deed(request);
     command.actor = request.value("actor", "");
     command.reason = request.value("reason", "");
     std::future<controller::CommandAnswer> future;
@@ -29,13 +55,21 @@ api::Response CommandDesk::submit(const nlohmann::json& request) {
         command.number = next_++;
         future = waiting_[command.number].get_future();
     }
-    asio::post(loop_, [this, command] { handle_(command); });
+    asio::post(loop_, [this, command, request]() mutable {
+        const auto deed = deed_of(request, *handlers_.config());
+        if (!deed) {
+            controller::CommandAnswer refusal{
+                command.number, controller::CommandAnswer::Verdict::refused, {}, 0};
+            refusal.why.missing = "the name, since the configuration changed";
+            return answer(refusal);
+        }
+        command.deed = *deed;
+        handlers_.handle(command);
+    });
     if (future.wait_for(patience) != std::future_status::ready) {
         const std::lock_guard lock(mutex_);
         waiting_.erase(command.number);
-        return api::failure(504,
-                            "detourd did not answer in time; whether it acted is in its journal",
-                            "detour events");
+        return too_late();
     }
     const controller::CommandAnswer answer = future.get();
     const bool is_accepted = answer.verdict == controller::CommandAnswer::Verdict::accepted;
@@ -56,16 +90,16 @@ void CommandDesk::answer(const controller::CommandAnswer& answer) {
         waiting.mapped().set_value(answer);
 }
 
-controller::Command::Deed CommandDesk::deed(const nlohmann::json& command) const {
-    const PrefixSetId set = config_.find_prefix_set(command.at("set").get<std::string>())->id;
-    const auto verb = command.at("verb").get<std::string>();
-    if (verb == "move")
-        return decision::OperatorMove{set,
-                                      config_.find_uplink(command.at("to").get<std::string>())->id};
-    if (verb == "abort")
-        return decision::OperatorAbort{set};
-    return decision::OperatorFailback{
-        set, command.value("now", false) ? decision::Urgency::now : decision::Urgency::when_ready};
+api::Response CommandDesk::configure(const nlohmann::json& wish) {
+    const auto promise = std::make_shared<std::promise<api::Response>>();
+    std::future<api::Response> future = promise->get_future();
+    asio::post(loop_, [this, wish, promise] {
+        handlers_.configure(
+            wish, [promise](api::Response response) { promise->set_value(std::move(response)); });
+    });
+    if (future.wait_for(configure_patience) != std::future_status::ready)
+        return too_late();
+    return future.get();
 }
 
 }  // namespace detour::daemon

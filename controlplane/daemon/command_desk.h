@@ -11,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "conf/model/config.h"
@@ -22,22 +23,26 @@ namespace detour::daemon {
 
 class CommandDesk {
  public:
-    // `handle` runs on the loop.
-    CommandDesk(asio::io_context& loop, const model::Config& config,
-                std::function<void(const controller::Command&)> handle);
+    struct Handlers {
+        // On the loop: the configuration in force, which the command's names belong to.
+        std::function<std::shared_ptr<const model::Config>()> config;
+        std::function<void(const controller::Command&)> handle;
+        std::function<void(const nlohmann::json&, std::function<void(api::Response)>)> configure;
+    };
 
-    // An HTTP thread; names in the command exist (api/resources.h).
+    CommandDesk(asio::io_context& loop, Handlers handlers);
+
+    // An HTTP thread; names in the command existed a moment ago (api/resources.h).
     [[nodiscard]] api::Response submit(const nlohmann::json& command);
+    // An HTTP thread: another configuration.
+    [[nodiscard]] api::Response configure(const nlohmann::json& wish);
 
     // The loop: the controller's answer.
     void answer(const controller::CommandAnswer& answer);
 
  private:
-    [[nodiscard]] controller::Command::Deed deed(const nlohmann::json& command) const;
-
     asio::io_context& loop_;
-    const model::Config& config_;
-    std::function<void(const controller::Command&)> handle_;
+    Handlers handlers_;
     std::mutex mutex_;  // the two below
     std::uint64_t next_ = 1;
     std::map<std::uint64_t, std::promise<controller::CommandAnswer>> waiting_;

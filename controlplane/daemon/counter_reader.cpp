@@ -45,9 +45,9 @@ std::optional<CounterPage> parse_counters(std::string_view answer, const model::
     }
 }
 
-CounterReader::CounterReader(asio::io_context& loop, const model::Config& config,
+CounterReader::CounterReader(asio::io_context& loop, std::shared_ptr<const model::Config> config,
                              std::filesystem::path socket, Handler handler)
-    : config_(config),
+    : config_(std::move(config)),
       client_(loop, std::move(socket)),
       timer_(loop),
       handler_(std::move(handler)) {}
@@ -68,7 +68,7 @@ void CounterReader::read() {
 void CounterReader::ask(std::size_t first, std::vector<decision::Counters> so_far) {
     client_.request(first == 0 ? command : fmt::format("{},{}", command, first),
                     [this, first, so_far = std::move(so_far)](const auto& answer) mutable {
-                        auto page = answer ? parse_counters(*answer, config_) : std::nullopt;
+                        auto page = answer ? parse_counters(*answer, *config_) : std::nullopt;
                         if (!page || (page->next && *page->next <= first))
                             return finish(std::nullopt);
                         so_far.insert(so_far.end(), page->counters.begin(), page->counters.end());

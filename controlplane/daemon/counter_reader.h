@@ -9,6 +9,8 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "conf/model/config.h"
@@ -21,9 +23,11 @@ class CounterReader {
  public:
     using Handler = std::function<void(controller::CountersRead)>;
 
-    // `config` must outlive the reader.
-    CounterReader(asio::io_context& loop, const model::Config& config, std::filesystem::path socket,
-                  Handler handler);
+    CounterReader(asio::io_context& loop, std::shared_ptr<const model::Config> config,
+                  std::filesystem::path socket, Handler handler);
+
+    // Answers are read by this configuration from now on, also those that are under way.
+    void use(std::shared_ptr<const model::Config> config) { config_ = std::move(config); }
 
     // The first reading is due at once; later calls change the pace.
     void read_every(Duration interval);
@@ -33,7 +37,7 @@ class CounterReader {
     void ask(std::size_t first, std::vector<decision::Counters> so_far);
     void finish(std::optional<std::vector<decision::Counters>> counters);
 
-    const model::Config& config_;
+    std::shared_ptr<const model::Config> config_;
     io::TelemetryClient client_;
     asio::steady_timer timer_;
     Handler handler_;

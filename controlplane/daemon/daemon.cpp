@@ -13,6 +13,7 @@
 #include <csignal>
 #include <deque>
 #include <random>
+#include <sstream>
 #include <utility>
 
 #include "conf/program/version.h"
@@ -21,6 +22,7 @@
 #include "controlplane/controller/controller.h"
 #include "controlplane/daemon/bgp_transport.h"
 #include "controlplane/daemon/command_desk.h"
+#include "controlplane/daemon/config_desk.h"
 #include "controlplane/daemon/counter_reader.h"
 #include "controlplane/daemon/kernel_driver.h"
 #include "controlplane/daemon/log_lines.h"
@@ -48,6 +50,24 @@ constexpr std::chrono::milliseconds publish_interval{200};
 // The clean stop waits so long for NOTIFICATIONs to leave.
 constexpr std::chrono::milliseconds farewell{300};
 
+// What `detour freeze` wrote; any text will do, also none.
+struct Freeze {
+    std::string actor = "unknown";
+    std::string reason = "the freeze file";
+};
+
+Freeze parse_freeze(const std::string& text) {
+    Freeze freeze;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("actor: "))
+            freeze.actor = line.substr(7);
+        else if (line.starts_with("reason: "))
+            freeze.reason = line.substr(8);
+    }
+    return freeze;
+}
+
 // The state as the last run left it.
 struct Found {
     std::optional<decision::State> state;
@@ -68,18 +88,30 @@ Found find_state(const std::filesystem::path& journal, const observe::Names& nam
 }  // namespace
 
 struct Daemon::Implementation {
-    Implementation(const program::Options& program_options,
-                   std::shared_ptr<const model::Config> configuration,
-                   const observe::LogOptions& log_options)
+    Implementation(const program::Options& program_options, revision::Choice choice,
+                   const controller::Passwords& passwords, const observe::LogOptions& log_options)
         : options(program_options),
-          config(std::move(configuration)),
-          names(*config),
+          config(std::make_shared<const model::Config>(choice.config)),
+          names(std::make_unique<observe::Names>(*config)),
           journal_file(options.state_dir / "journal.sqlite"),
           log(log_options),
-          lines(log, *config),
+          lines(log, *names),
           watch(config->timing.scheduling_gap),
-          desk(loop, *config, [this](const controller::Command& command) { handle(command); }),
-          counters(loop, *config, options.run().telemetry_socket(),
+          desk(loop, {.config = [this] { return config; },
+                      .handle = [this](const controller::Command& command) { handle(command); },
+                      .configure =
+                          [this](const nlohmann::json& wish, const ConfigDesk::Answer& answer) {
+                              configurations.ask(wish, answer);
+                          }}),
+          configurations(loop, options, std::move(choice), passwords,
+                         {.adopt =
+                              [this](std::shared_ptr<const model::Config> next,
+                                     controller::Passwords keys, controller::Reconfigured why) {
+                                  adopt(std::move(next), std::move(keys), std::move(why));
+                              },
+                          .say = [this](const std::string& text) { lines.say("daemon", text); },
+                          .warn = [this](const std::string& text) { lines.warn("daemon", text); }}),
+          counters(loop, config, options.run().telemetry_socket(),
                    [this](const controller::CountersRead& read) { handle(read); }),
           transport(loop,
                     {.input = [this](const bgp::Input& event) { handle(event); },
@@ -87,7 +119,11 @@ struct Daemon::Implementation {
           timer(loop),
           publisher(loop),
           second(loop),
-          signals(loop, SIGTERM, SIGINT) {}
+          signals(loop, SIGTERM, SIGINT),
+          hangups(loop, SIGHUP) {
+        shared_config.store(config);
+        share_text();
+    }
 
     // --- in
 
@@ -98,7 +134,12 @@ struct Daemon::Implementation {
 
     // From inside something that must not be called back: handled on the next turn.
     void handle_later(controller::Input input) {
-        asio::post(loop, [this, input = std::move(input)] { handle(input); });
+        // Another configuration may come in between: then its ids name something else, and whoever
+        // said it says it again.
+        asio::post(loop, [this, input = std::move(input), of = configuration_count] {
+            if (of == configuration_count)
+                handle(input);
+        });
     }
 
     void on_reply(const io::IcmpReply& reply) {
@@ -133,7 +174,7 @@ struct Daemon::Implementation {
                        [&](const controller::CommandAnswer& answer) { desk.answer(answer); },
                        [&](const controller::Record& record) {
                            lines.tell(record);
-                           journal->append(observe::encode(record, io::wall_now(), names));
+                           journal->append(observe::encode(record, io::wall_now(), *names));
                        },
                    },
                    output);
@@ -155,7 +196,7 @@ struct Daemon::Implementation {
         is_saving = true;
         journal->save({.key = state_key,
                        .wall = io::wall_now(),
-                       .payload = observe::to_json(order.state, names)},
+                       .payload = observe::to_json(order.state, *names)},
                       [this, ticket = order.ticket](const auto& result) {
                           asio::post(loop, [this, ticket, is_saved = result.has_value()] {
                               saved(ticket, is_saved);
@@ -177,6 +218,43 @@ struct Daemon::Implementation {
         }
         if (ticket != decision::ActionId{})
             handle(controller::Done{ticket, is_saved ? Fact::done : Fact::failed});
+    }
+
+    // --- another configuration
+
+    // One turn of the loop: nobody sees half of it.
+    void adopt(std::shared_ptr<const model::Config> next, controller::Passwords passwords,
+               controller::Reconfigured why) {
+        while (!waiting.empty()) {  // in the old numbers, so before
+            controller::Output output = std::move(waiting.front());
+            waiting.pop_front();
+            carry_out(output);
+        }
+        ++configuration_count;
+        controller::Outputs outputs =
+            controller->reconfigure(io::now(), *next, std::move(passwords), std::move(why));
+        auto next_names = std::make_unique<observe::Names>(*next, controller->peers());
+        lines.use(*next_names);
+        names = std::move(next_names);
+        config = std::move(next);
+        shared_config.store(config);
+        share_text();
+        counters.use(config);
+        watch = TimeWatch(config->timing.scheduling_gap);
+        kernel->reconfigure(config, controller->egress());
+        carry_out(std::move(outputs));
+        arm();
+    }
+
+    void share_text() {
+        shared_text.store(std::make_shared<const std::string>(configurations.text()));
+    }
+
+    // GET /v1/config, on an HTTP thread.
+    [[nodiscard]] nlohmann::json configuration_document() const {
+        nlohmann::json document = *published_configuration.load();
+        document["text"] = *shared_text.load();
+        return document;
     }
 
     // --- time
@@ -214,12 +292,32 @@ struct Daemon::Implementation {
         });
     }
 
+    // The file is the truth (`detour freeze`); who wrote it and why stands in it.
+    void look_at_freeze() {
+        const auto text = revision::read_file(options.run().freeze_file());
+        if (text.has_value() == is_frozen)
+            return;
+        is_frozen = text.has_value();
+        using State = decision::OperatorFreeze::State;
+        const Freeze freeze = parse_freeze(text.value_or(""));
+        handle(controller::Command{
+            .actor = freeze.actor,
+            .reason = freeze.reason,
+            .deed = decision::OperatorFreeze{is_frozen ? State::frozen : State::thawed}});
+        lines.warn("daemon", is_frozen ? "frozen: nothing is moved" : "thawed");
+    }
+
     void publish() {
+        look_at_freeze();
         auto document = std::make_shared<nlohmann::json>(
-            observe::status_json(controller->view(io::now()), names));
+            observe::status_json(controller->view(io::now()), *names));
+        (*document)["configuration"] = configurations.summary();
+        (*document)["revision"] = (*document)["configuration"]["revision"];
         (*document)["version"] = program::version();
         (*document)["commit"] = program::commit();
         published.store(std::move(document));
+        published_configuration.store(
+            std::make_shared<const nlohmann::json>(configurations.document()));
         publisher.expires_after(publish_interval);
         publisher.async_wait([this](const asio::error_code& error) {
             if (!error)
@@ -231,11 +329,14 @@ struct Daemon::Implementation {
 
     std::expected<void, std::string> open(controller::Passwords passwords);
     void start();
+    void await_hangup();
     void stop();
 
     const program::Options options;
-    const std::shared_ptr<const model::Config> config;
-    const observe::Names names;
+    std::shared_ptr<const model::Config> config;
+    std::unique_ptr<const observe::Names> names;
+    std::atomic<std::shared_ptr<const model::Config>> shared_config;  // for HTTP threads
+    std::atomic<std::shared_ptr<const std::string>> shared_text;
     const std::filesystem::path journal_file;
     observe::Log log;
     LogLines lines;
@@ -245,22 +346,27 @@ struct Daemon::Implementation {
     std::unique_ptr<controller::Controller> controller;
     TimeWatch watch;
     CommandDesk desk;
+    ConfigDesk configurations;
     CounterReader counters;
     BgpTransport transport;
     std::unique_ptr<io::IcmpSocket> icmp;
     std::unique_ptr<KernelDriver> kernel;
     std::atomic<std::shared_ptr<const nlohmann::json>> published;
+    std::atomic<std::shared_ptr<const nlohmann::json>> published_configuration;
     std::unique_ptr<api::Server> server;
 
     asio::steady_timer timer;  // the controller's next deadline
     asio::steady_timer publisher;
     asio::steady_timer second;
     asio::signal_set signals;
+    asio::signal_set hangups;
     std::optional<Instant> armed;
     Bytes message;  // of the probe that is being sent
 
     std::atomic<bool> is_stopping = false;  // read by HTTP threads
+    bool is_frozen = false;                 // as the decision was told
     bool is_saving = false;
+    std::uint64_t configuration_count = 0;
     std::deque<controller::Output> waiting;  // behind a Persist
 };
 
@@ -287,7 +393,8 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
             .on_input = [this](const controller::Input& input) { handle_later(input); },
             .on_output = [this](const kernel::Output& output) { lines.tell(output); }});
 
-    Found found = find_state(journal_file, names);
+    Found found = find_state(journal_file, *names);
+    is_frozen = found.state && found.state->is_frozen;
     controller = std::make_unique<controller::Controller>(
         *config, controller::Beginning{.at = io::now(),
                                        .next_record = journal->first_number(),
@@ -296,16 +403,20 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
                                        .state_age = found.age,
                                        .passwords = std::move(passwords)});
 
-    published.store(
-        std::make_shared<nlohmann::json>(observe::status_json(controller->view(io::now()), names)));
+    published.store(std::make_shared<nlohmann::json>(
+        observe::status_json(controller->view(io::now()), *names)));
+    published_configuration.store(
+        std::make_shared<const nlohmann::json>(configurations.document()));
     auto listening = api::Server::open(
         options.run().api_socket(),
         api::resources(
-            {.config = *config,
+            {.config = [this] { return shared_config.load(); },
              .journal = journal_file,
              .status = [this] { return published.load(); },
              .is_stopping = [this] { return is_stopping.load(); },
-             .submit = [this](const nlohmann::json& command) { return desk.submit(command); }}));
+             .submit = [this](const nlohmann::json& command) { return desk.submit(command); },
+             .configuration = [this] { return configuration_document(); },
+             .configure = [this](const nlohmann::json& wish) { return desk.configure(wish); }}));
     if (!listening)
         return std::unexpected(listening.error());
     server = std::move(*listening);
@@ -317,18 +428,31 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
 void Daemon::Implementation::start() {
     handle(controller::Start{});
     kernel->start();
+    configurations.begin();
     publish();
     each_second();
     signals.async_wait([this](const asio::error_code& error, int) {
         if (!error)
             stop();
     });
+    await_hangup();
     io::notify_service("READY=1");
     lines.say("daemon", "ready");
 }
 
+void Daemon::Implementation::await_hangup() {
+    hangups.async_wait([this](const asio::error_code& error, int) {
+        if (error)
+            return;
+        configurations.reload();
+        await_hangup();
+    });
+}
+
 void Daemon::Implementation::stop() {
     is_stopping = true;
+    hangups.cancel();
+    configurations.stop();
     io::notify_service("STOPPING=1");
     lines.say("daemon", "stopping");
     handle(controller::Stop{});
@@ -341,10 +465,12 @@ void Daemon::Implementation::stop() {
     });
 }
 
-std::expected<std::unique_ptr<Daemon>, std::string> Daemon::open(
-    const program::Options& options, std::shared_ptr<const model::Config> config,
-    controller::Passwords passwords, const observe::LogOptions& log) {
-    auto implementation = std::make_unique<Implementation>(options, std::move(config), log);
+std::expected<std::unique_ptr<Daemon>, std::string> Daemon::open(const program::Options& options,
+                                                                 revision::Choice choice,
+                                                                 controller::Passwords passwords,
+                                                                 const observe::LogOptions& log) {
+    auto implementation =
+        std::make_unique<Implementation>(options, std::move(choice), passwords, log);
     if (auto result = implementation->open(std::move(passwords)); !result)
         return std::unexpected(result.error());
     return std::unique_ptr<Daemon>(new Daemon(std::move(implementation)));

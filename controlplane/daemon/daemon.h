@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "conf/model/config.h"
 #include "conf/program/options.h"
+#include "conf/revision/choice.h"
 #include "controlplane/controller/options.h"
 #include "controlplane/observe/log.h"
 
@@ -23,13 +23,14 @@ class Daemon {
  public:
     // Opens the journal, sockets and the API. The error is one message that says what to do.
     [[nodiscard]] static std::expected<std::unique_ptr<Daemon>, std::string> open(
-        const program::Options& options, std::shared_ptr<const model::Config> config,
-        controller::Passwords passwords, const observe::LogOptions& log);
+        const program::Options& options, revision::Choice choice, controller::Passwords passwords,
+        const observe::LogOptions& log);
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
     // Until SIGTERM or SIGINT: then the clean stop, which leaves nothing of ours in the kernel.
+    // SIGHUP: the configuration is read again.
     void run();
 
  private:

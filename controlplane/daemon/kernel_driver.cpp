@@ -35,10 +35,27 @@ void KernelDriver::start() {
     wait(1);
 }
 
-void KernelDriver::forward(const controller::Forward& order) {
+void KernelDriver::place(const std::map<decision::Block, UplinkId>& egress) {
     placement_.places.clear();
-    for (const auto& [block, uplink] : order.egress)
+    for (const auto& [block, uplink] : egress)
         placement_.places[to_placed(block)] = {{uplink}};
+}
+
+// What stands is compared with what is wanted by the numbers of the new configuration: the
+// reconciler tells again what stands under them.
+void KernelDriver::reconfigure(std::shared_ptr<const model::Config> config,
+                               const std::map<decision::Block, UplinkId>& egress) {
+    config_ = std::move(config);
+    tickets_.clear();
+    told_.clear();
+    place(egress);
+    if (activity_ == Activity::running)
+        take(reconciler_->configure(io::now(), config_, placement_));
+    tell_links();
+}
+
+void KernelDriver::forward(const controller::Forward& order) {
+    place(order.egress);
     const kernel::plan::Placed placed = to_placed(order.block);
     tickets_[placed] = {order.ticket, placement_.places[placed]};
     if (activity_ == Activity::running)
@@ -101,6 +118,10 @@ void KernelDriver::take(const kernel::Outputs& outputs) {
 void KernelDriver::take(const kernel::DeviceChanged& changed) {
     devices_[changed.device] = {changed.index,
                                 changed.condition == kernel::Condition::up && changed.is_ready};
+    tell_links();
+}
+
+void KernelDriver::tell_links() {
     for (const model::Uplink& uplink : config_->uplinks) {
         const bool is_up = is_usable(uplink);
         const auto known = told_.find(uplink.id);

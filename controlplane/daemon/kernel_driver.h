@@ -38,6 +38,10 @@ class KernelDriver {
     // kernel and must not isolate a set in between.
     void start();
     void forward(const controller::Forward& order);
+    // Another configuration, and where each block leaves by its numbers. Devices and tickets of
+    // before are told anew.
+    void reconfigure(std::shared_ptr<const model::Config> config,
+                     const std::map<decision::Block, UplinkId>& egress);
     // The clean stop: nothing of ours stays in the kernel.
     void remove_all();
 
@@ -59,6 +63,8 @@ class KernelDriver {
     void take(const kernel::PlaceStands& stands);
     void take(const kernel::PlaceWaits& waits);
     void answer();
+    void tell_links();
+    void place(const std::map<decision::Block, UplinkId>& egress);
     [[nodiscard]] bool is_usable(const model::Uplink& uplink) const;
 
     std::shared_ptr<const model::Config> config_;

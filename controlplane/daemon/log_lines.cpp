@@ -43,8 +43,8 @@ std::string_view to_string(kernel::Condition condition) {
 
 }  // namespace
 
-LogLines::LogLines(const observe::Log& log, const model::Config& config)
-    : names_(config), log_(log) {}
+LogLines::LogLines(const observe::Log& log, const observe::Names& names)
+    : names_(&names), log_(log) {}
 
 void LogLines::write(const std::string& room, std::string_view about, Level level,
                      const std::string& text) {
@@ -62,17 +62,25 @@ void LogLines::tell(const controller::Record& record) {
                 if (changed.to != bgp::State::established &&
                     changed.from != bgp::State::established)
                     return;
-                write("bgp", "session",
-                      changed.to == bgp::State::established ? Level::info : Level::warning,
-                      fmt::format("{} {}: {}{}", names_(names_.uplink_of(changed.peer)),
-                                  names_.peer(changed.peer).to_string(), bgp::to_string(changed.to),
-                                  changed.error ? ": " + changed.error->text : ""));
+                write(
+                    "bgp", "session",
+                    changed.to == bgp::State::established ? Level::info : Level::warning,
+                    fmt::format("{} {}: {}{}", names_->uplink_of(changed.peer),
+                                names_->peer(changed.peer).to_string(), bgp::to_string(changed.to),
+                                changed.error ? ": " + changed.error->text : ""));
             },
             [&](const bgp::Remark& remark) {
                 write("bgp", "remark",
                       remark.level == bgp::Remark::Level::warning ? Level::warning : Level::info,
-                      fmt::format("{} {}: {}", names_(names_.uplink_of(remark.peer)),
-                                  names_.peer(remark.peer).to_string(), remark.text));
+                      fmt::format("{} {}: {}", names_->uplink_of(remark.peer),
+                                  names_->peer(remark.peer).to_string(), remark.text));
+            },
+            [&](const controller::Reconfigured& r) {
+                write("daemon", "revision", Level::info,
+                      fmt::format("revision {} runs ({} by {}: {})", r.revision, r.kind, r.actor,
+                                  r.reason));
+                for (const std::string& change : r.changes)
+                    write("daemon", "revision", Level::info, "  " + change);
             },
             [&](const controller::Command& command) {
                 write("api", "command", Level::info,
@@ -88,25 +96,25 @@ void LogLines::tell(const decision::Deed& deed) {
         Overloaded{
             [&](const decision::VerdictChanged& d) {
                 write("decision", "verdict", decision::is_calm(d.to) ? Level::info : Level::warning,
-                      fmt::format("{} on {}: {} (was {})", names_(d.block), names_(d.uplink),
+                      fmt::format("{} on {}: {} (was {})", (*names_)(d.block), (*names_)(d.uplink),
                                   decision::to_string(d.to), decision::to_string(d.from)));
             },
             [&](const decision::MoveStepped& d) {
                 write("decision", "move", Level::info,
-                      fmt::format("{}: {} from {} to {}: {}", names_(d.block),
-                                  decision::to_string(d.kind), names_(d.from), names_(d.to),
+                      fmt::format("{}: {} from {} to {}: {}", (*names_)(d.block),
+                                  decision::to_string(d.kind), (*names_)(d.from), (*names_)(d.to),
                                   decision::to_string(d.step)));
             },
             [&](const decision::Held& d) {
                 write("decision", "held", Level::warning,
-                      fmt::format("{} on {} held: {}", names_(d.block), names_(d.uplink),
+                      fmt::format("{} on {} held: {}", (*names_)(d.block), (*names_)(d.uplink),
                                   short_why(d.why)));
             },
             [&](const decision::Said& d) {
-                write(
-                    "decision", "said",
-                    d.severity == decision::Severity::notice ? Level::info : Level::warning,
-                    fmt::format("{}{}", d.block ? names_(*d.block) + ": " : "", short_why(d.why)));
+                write("decision", "said",
+                      d.severity == decision::Severity::notice ? Level::info : Level::warning,
+                      fmt::format("{}{}", d.block ? (*names_)(*d.block) + ": " : "",
+                                  short_why(d.why)));
             },
             [](const auto&) {},
         },
@@ -133,7 +141,7 @@ void LogLines::tell(const kernel::Output& output) {
             [&](const kernel::PlaceWaits& waits) {
                 write("kernel", "waits", Level::warning,
                       fmt::format("{} waits: {}",
-                                  names_(decision::Block{waits.placed.set, waits.placed.family}),
+                                  (*names_)(decision::Block{waits.placed.set, waits.placed.family}),
                                   waits.why));
             },
             [&](const kernel::Faltered& faltered) {

@@ -17,7 +17,10 @@ namespace detour::daemon {
 
 class LogLines {
  public:
-    LogLines(const observe::Log& log, const model::Config& config);
+    LogLines(const observe::Log& log, const observe::Names& names);
+
+    // Other names from now on.
+    void use(const observe::Names& names) { names_ = &names; }
 
     void tell(const controller::Record& record);
     void tell(const kernel::Output& output);
@@ -34,7 +37,7 @@ class LogLines {
                const std::string& text);
     void tell(const decision::Deed& deed);
 
-    observe::Names names_;
+    const observe::Names* names_;
     const observe::Log& log_;
     std::map<std::string, observe::Logger> rooms_;
 };

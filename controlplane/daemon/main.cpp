@@ -17,8 +17,9 @@
 #include <iostream>
 #include <memory>
 
-#include "conf/model/load.h"
 #include "conf/program/options.h"
+#include "conf/revision/choice.h"
+#include "controlplane/daemon/config_desk.h"
 #include "controlplane/daemon/daemon.h"
 #include "controlplane/observe/log.h"
 
@@ -49,25 +50,6 @@ std::expected<int, std::string> lock(const program::RunDir& run) {
     return fd;
 }
 
-// The first line of each password file. A file that is missing was warned about by check; the
-// session without its password would only fail, and louder.
-std::expected<controller::Passwords, std::string> read_passwords(const model::Config& config) {
-    controller::Passwords passwords;
-    for (const model::Uplink& uplink : config.uplinks) {
-        if (!uplink.bgp || !uplink.bgp->password_file)
-            continue;
-        std::ifstream file(*uplink.bgp->password_file);
-        std::string password;
-        if (!std::getline(file, password) || password.empty())
-            return std::unexpected(fmt::format(
-                "cannot read the BGP password of {} from {}: it must be the first line of "
-                "that file",
-                uplink.name, uplink.bgp->password_file->string()));
-        passwords[uplink.id] = std::move(password);
-    }
-    return passwords;
-}
-
 int run(int argc, char** argv) {
     CLI::App app("The control plane: BGP, probes, decisions, and the kernel's routes.", "detourd");
     program::Options options;
@@ -88,9 +70,13 @@ int run(int argc, char** argv) {
     if (const auto code = program::parse(app, argc, argv))
         return program::to_int(*code);
 
-    const auto config = model::load(options.config_file);
-    if (!config) {
-        std::cerr << model::to_string(config.error());
+    auto choice = revision::choose({.config_file = options.config_file,
+                                    .state_dir = options.state_dir,
+                                    .plane = revision::Plane::control,
+                                    .control = revision::Peer::absent,
+                                    .boot = revision::boot_id()});
+    if (!choice) {
+        std::cerr << model::to_string(choice.error());
         return cannot_start(program::ExitCode::configuration,
                             "the configuration has errors; detour check shows them");
     }
@@ -103,11 +89,11 @@ int run(int argc, char** argv) {
     const auto locked = lock(run_dir);
     if (!locked)
         return cannot_start(program::ExitCode::failure, locked.error());
-    auto passwords = read_passwords(*config);
+    auto passwords = daemon::read_passwords(choice->config);
     if (!passwords)
         return cannot_start(program::ExitCode::configuration, passwords.error());
-    auto daemon = daemon::Daemon::open(options, std::make_shared<const model::Config>(*config),
-                                       std::move(*passwords), *observe::parse_log_options(log));
+    auto daemon = daemon::Daemon::open(options, std::move(*choice), std::move(*passwords),
+                                       *observe::parse_log_options(log));
     if (!daemon)
         return cannot_start(program::ExitCode::failure, daemon.error());
     (*daemon)->run();

@@ -10,6 +10,7 @@
 //   move.cpp       escape and planned move, step by step
 //   failback.cpp   ready, canary, stair
 //   memory.cpp     State in and out, views
+//   reconfigure.cpp  another configuration takes the place of this one
 // Uplinks, sets and targets are indices here; block b is set * 2 + family.
 #pragma once
 
@@ -176,6 +177,7 @@ struct Decider::Machine {
     Machine(Options given, std::optional<State> state, Duration since_snapshot);
 
     // decider.cpp
+    void build();
     void take(const Evidence& evidence);
     void on(const Tick&);
     void on(const Start&);
@@ -319,6 +321,18 @@ struct Decider::Machine {
     [[nodiscard]] Views views(Instant at);
     [[nodiscard]] BlockView block_view(std::uint32_t block, Instant at) const;
     [[nodiscard]] WatchView watch_view(std::uint32_t uplink, std::uint32_t block, Instant at);
+
+    // reconfigure.cpp
+    struct Before;
+    void reconfigure(Options given, const Renumbering& ids);
+    void take_over_uplinks(Before& before, const std::vector<std::uint32_t>& of_uplinks,
+                           const Renumbering& ids);
+    void take_over_block(Before& before, std::uint32_t from, std::uint32_t to,
+                         const std::vector<std::uint32_t>& of_uplinks);
+    void take_over_watch(const Before& before, Watched kept, std::uint32_t from,
+                         std::pair<std::uint32_t, std::uint32_t> to);
+    void settle_in();
+    void say_watches();
 
     // Lookups.
     [[nodiscard]] std::uint32_t uplink_count() const {

@@ -23,6 +23,14 @@ std::vector<Action> Decider::handle(Instant now, CauseId cause, const Evidence& 
     return std::exchange(machine_->actions, {});
 }
 
+std::vector<Action> Decider::reconfigure(Instant now, CauseId cause, Options options,
+                                         const Renumbering& ids) {
+    machine_->now = now;
+    machine_->cause = cause;
+    machine_->reconfigure(std::move(options), ids);
+    return std::exchange(machine_->actions, {});
+}
+
 std::optional<Instant> Decider::next_deadline() const {
     return machine_->next_deadline();
 }
@@ -73,6 +81,11 @@ std::vector<Detector> make_detectors(const Options& options, const SetOptions& s
 
 Decider::Machine::Machine(Options given, std::optional<State> state, Duration since)
     : options(std::move(given)), pending_state(std::move(state)), since_snapshot(since) {
+    build();
+}
+
+// Everything that is counted by position, empty.
+void Decider::Machine::build() {
     for (const Family family : families)
         asns[static_cast<std::size_t>(family)] = number_asns(options.targets, family);
     std::array<std::uint32_t, 2> next{};

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/types/renumbering.h"
 #include "controlplane/decision/action.h"
 #include "controlplane/decision/evidence.h"
 #include "controlplane/decision/options.h"
@@ -87,6 +88,12 @@ class Decider {
     ~Decider();
 
     [[nodiscard]] std::vector<Action> handle(Instant now, CauseId cause, const Evidence& evidence);
+    // Another configuration takes the place of the one given at the birth; `ids` says what became
+    // of each uplink, set and target. Placements, moves, evidence and brakes go on; what should be
+    // true is said once more where anything is counted by position. A block whose uplink is gone
+    // comes home.
+    [[nodiscard]] std::vector<Action> reconfigure(Instant now, CauseId cause, Options options,
+                                                  const Renumbering& ids);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] Views views(Instant now) const;
     [[nodiscard]] State snapshot(Instant now) const;

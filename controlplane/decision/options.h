@@ -88,6 +88,8 @@ struct Thresholds {
     // Not in detection.md: how long an acknowledgement is waited for before it is asked again; the
     // profile's.
     Duration acknowledge{};
+
+    friend bool operator==(const Thresholds&, const Thresholds&) = default;
 };
 
 enum class Purpose : std::uint8_t { transit, scrubber };
@@ -106,11 +108,15 @@ struct UplinkOptions {
     std::vector<Address> sentinels;
     // "Export to your customers only": the canary that hurts nobody. Empty: NO_EXPORT.
     std::vector<std::uint32_t> canary_communities;
+
+    friend bool operator==(const UplinkOptions&, const UplinkOptions&) = default;
 };
 
 struct BeaconOptions {
     Address address;
     std::uint8_t prefix = 0;  // index of its prefix among those of its family in the set
+
+    friend bool operator==(const BeaconOptions&, const BeaconOptions&) = default;
 };
 
 struct SetOptions {
@@ -120,12 +126,16 @@ struct SetOptions {
     // Families of its prefixes: each (set, family) is placed and moved for itself.
     bool has_ipv4 = true;
     bool has_ipv6 = false;
+
+    friend bool operator==(const SetOptions&, const SetOptions&) = default;
 };
 
 struct TargetOptions {
     TargetId id;
     AsNumber asn;
     Family family = Family::ipv4;
+
+    friend bool operator==(const TargetOptions&, const TargetOptions&) = default;
 };
 
 struct Options {
@@ -135,6 +145,8 @@ struct Options {
     std::vector<UplinkOptions> uplinks;  // in order of preference
     std::vector<SetOptions> sets;
     std::vector<TargetOptions> targets;
+
+    friend bool operator==(const Options&, const Options&) = default;
 };
 
 }  // namespace detour::decision

@@ -33,7 +33,7 @@ void put(Record& row, Described described, const Names& names) {
 }
 
 void put_peer(Record& row, bgp::PeerId peer, const Names& names) {
-    row.subject.uplink = names(names.uplink_of(peer));
+    row.subject.uplink = names.uplink_of(peer);
     row.subject.peer = names.peer(peer).to_string();
 }
 
@@ -52,6 +52,14 @@ Record encode(const controller::Record& record, WallTime wall, const Names& name
                 row.kind = "started";
                 row.payload = {{"has_state", started.has_state},
                                {"state_age_s", to_seconds(started.state_age)}};
+            },
+            [&](const controller::Reconfigured& r) {
+                row.kind = "configuration";
+                row.payload = {{"revision", r.revision},
+                               {"how", r.kind},
+                               {"by", r.actor},
+                               {"reason", r.reason},
+                               {"changes", r.changes}};
             },
             [&](const decision::Evidence& evidence) {
                 if (is_routine(evidence))

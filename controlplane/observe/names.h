@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "conf/model/config.h"
 #include "controlplane/controller/options.h"
@@ -15,13 +16,10 @@ namespace detour::observe {
 
 class Names {
  public:
-    // `config` must outlive the names.
-    explicit Names(const model::Config& config)
-        : config_(config), uplinks_(controller::uplinks_of_peers(config)) {
-        for (const model::Uplink& uplink : config.uplinks)
-            if (uplink.bgp)
-                peers_.insert(peers_.end(), uplink.bgp->peers.begin(), uplink.bgp->peers.end());
-    }
+    // `config` must outlive the names. `peers`: where numbers were given before.
+    explicit Names(const model::Config& config) : Names(config, controller::PeerBook(config)) {}
+    Names(const model::Config& config, controller::PeerBook peers)
+        : config_(config), peers_(std::move(peers)) {}
 
     [[nodiscard]] std::string operator()(UplinkId id) const { return config_.uplink(id).name; }
     [[nodiscard]] std::string operator()(PrefixSetId id) const {
@@ -34,14 +32,16 @@ class Names {
     [[nodiscard]] std::string operator()(const decision::Block& block) const {
         return (*this)(block.set) + "/" + std::string(to_string(block.family));
     }
-    [[nodiscard]] UplinkId uplink_of(bgp::PeerId peer) const { return uplinks_.at(peer.value); }
-    [[nodiscard]] const Address& peer(bgp::PeerId peer) const { return peers_.at(peer.value); }
+    // Also of a peer that is not configured any more.
+    [[nodiscard]] const std::string& uplink_of(bgp::PeerId peer) const {
+        return peers_[peer].uplink;
+    }
+    [[nodiscard]] const Address& peer(bgp::PeerId peer) const { return peers_[peer].peer; }
     [[nodiscard]] const model::Config& config() const { return config_; }
 
  private:
     const model::Config& config_;
-    std::vector<UplinkId> uplinks_;  // by PeerId
-    std::vector<Address> peers_;     // by PeerId
+    controller::PeerBook peers_;
 };
 
 }  // namespace detour::observe

@@ -112,6 +112,7 @@ struct Prober::Machine {
     explicit Machine(Options given);
 
     // prober.cpp
+    void take_over(const Machine& before, const Renumbering& ids);
     void take(Instant now, const Input& input);
     void run_timers(Instant now);
     void fire(Instant now, const Timer& timer);

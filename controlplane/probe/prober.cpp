@@ -32,6 +32,12 @@ std::span<const Output> Prober::handle(Instant now, const Input& input) {
     return machine_->outputs;
 }
 
+void Prober::reconfigure(Options options, const Renumbering& ids) {
+    auto next = std::make_unique<Machine>(std::move(options));
+    next->take_over(*machine_, ids);
+    machine_ = std::move(next);
+}
+
 std::optional<Instant> Prober::next_deadline() const {
     const Timer* first = machine_->timers.first();
     return first ? std::optional(first->at) : std::nullopt;
@@ -120,6 +126,35 @@ Prober::Machine::Machine(Options given)
     round_trips.resize(options.uplinks.size() * destinations.size());
     for (auto& tank : bursts)
         tank.left = options.schedule.burst_length;
+}
+
+// Numbers go on, so that no probe or pair of now is taken for one of before.
+void Prober::Machine::take_over(const Machine& before, const Renumbering& ids) {
+    random = before.random;
+    last_pair = before.last_pair;
+    last_number = before.last_number;
+    load.withheld = before.load.withheld;
+    if (options.probe_limit == before.options.probe_limit)
+        total = before.total;
+    const bool has_same_rates = options.schedule == before.options.schedule;
+    for (std::uint32_t d = 0; d < destinations.size(); ++d) {
+        auto& destination = destinations[d];
+        const auto known =
+            std::ranges::find(before.destinations, destination.address, &Destination::address);
+        if (known == before.destinations.end())
+            continue;
+        if (has_same_rates)
+            destination.window = known->window;
+        destination.is_retired = destination.target && known->target && known->is_retired;
+        const auto old = static_cast<std::size_t>(known - before.destinations.begin());
+        for (std::uint32_t u = 0; u < before.options.uplinks.size(); ++u)
+            if (const auto now = ids(before.options.uplinks[u].id))
+                round_trip(uplink_index(*now), d) =
+                    before.round_trips[u * before.destinations.size() + old];
+    }
+    for (std::uint32_t u = 0; u < before.options.uplinks.size(); ++u)
+        if (const auto now = ids(before.options.uplinks[u].id))
+            is_usable[uplink_index(*now)] = before.is_usable[u];
 }
 
 std::uint32_t Prober::Machine::uplink_index(UplinkId id) const {

@@ -35,6 +35,7 @@
 #include "conf/types/bytes.h"
 #include "conf/types/duration.h"
 #include "conf/types/ids.h"
+#include "conf/types/renumbering.h"
 #include "controlplane/probe/schedule.h"
 #include "controlplane/probe/wire/echo.h"
 
@@ -58,22 +59,30 @@ struct UplinkOptions {
     std::vector<Address> control_sources;  // at most one a family is used
     std::vector<Address> sentinels;
     std::uint16_t mtu = 1500;  // of the path inside: what a full-size T must pass
+
+    friend bool operator==(const UplinkOptions&, const UplinkOptions&) = default;
 };
 
 struct BeaconOptions {
     Address address;
     // Index of its prefix in the set; every prefix has B probes of its own.
     std::uint8_t prefix = 0;
+
+    friend bool operator==(const BeaconOptions&, const BeaconOptions&) = default;
 };
 
 struct SetOptions {
     PrefixSetId id;
     std::vector<BeaconOptions> beacons;
+
+    friend bool operator==(const SetOptions&, const SetOptions&) = default;
 };
 
 struct TargetOptions {
     TargetId id;
     Address address;
+
+    friend bool operator==(const TargetOptions&, const TargetOptions&) = default;
 };
 
 struct Options {
@@ -83,6 +92,8 @@ struct Options {
     std::vector<SetOptions> sets;
     std::vector<TargetOptions> targets;
     std::optional<std::uint32_t> probe_limit;  // probes per second in all, hard
+
+    friend bool operator==(const Options&, const Options&) = default;
 };
 
 // ---- inputs
@@ -196,6 +207,9 @@ class Prober {
     ~Prober();
 
     [[nodiscard]] std::span<const Output> handle(Instant now, const Input& input);
+    // Other options. Round trips, rates and what is usable or retired stay known for what stays;
+    // levels and carriers are to be told again. What is in flight is forgotten: no evidence.
+    void reconfigure(Options options, const Renumbering& ids);
     // Nothing: no probe is in flight and none will be due.
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] Load load() const;

@@ -33,6 +33,8 @@ struct Schedule {
     Duration burst_length{};
     // How long after its timeout a late reply still reverses an outcome.
     Duration late_reply{};
+
+    friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 
 }  // namespace detour::probe

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <set>
@@ -23,6 +24,8 @@
 #include "dataplane/engine/lock.h"
 #include "dataplane/engine/log.h"
 #include "dataplane/engine/port/port.h"
+#include "dataplane/engine/reload.h"
+#include "dataplane/engine/slots.h"
 #include "dataplane/engine/telemetry/desk.h"
 #include "dataplane/engine/telemetry/report.h"
 #include "dataplane/engine/tunnels.h"
@@ -44,7 +47,9 @@ Instant now() {
     return Instant(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-// SIGHUP is caught so that a closed terminal or a habit from other daemons does not end the box.
+constexpr std::size_t spare_uplinks = 8;  // counters for those that a reload adds
+constexpr std::size_t spare_sets = 64;
+
 Descriptor catch_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -58,8 +63,13 @@ Descriptor catch_signals() {
 
 // In the order of their making; the destructor takes them down in the reverse order.
 struct Box::Parts {
-    Parts(model::Config configuration, const program::Options& options)
-        : config(std::move(configuration)), run(options.run()) {}
+    Parts(revision::Choice choice, const program::Options& program_options)
+        : options(program_options),
+          config(std::move(choice.config)),
+          digest(revision::digest(choice.text)),
+          uplink_slots(config.uplinks.size() + spare_uplinks),
+          set_slots(config.prefix_sets.size() + spare_sets),
+          run(options.run()) {}
 
     [[nodiscard]] std::expected<void, Error> open();
     [[nodiscard]] std::expected<void, Error> read_devices();
@@ -71,6 +81,9 @@ struct Box::Parts {
     [[nodiscard]] mirror::Devices mirrored_devices() const;
     [[nodiscard]] bool was_used(std::uint16_t adjacency);
 
+    [[nodiscard]] std::expected<void, Error> reload(std::optional<revision::Number> number);
+    [[nodiscard]] Answer::Object answer_reload(const std::string& parameters);
+    [[nodiscard]] Answer::Object answer(const Question& question);
     [[nodiscard]] std::expected<void, Error> run_until_stopped();
     [[nodiscard]] std::expected<void, Error> start_forwarding();
     // What `detour capture` may look at; forwarding does not depend on it.
@@ -82,7 +95,11 @@ struct Box::Parts {
     [[nodiscard]] Duration patience(Instant time) const;
     void read_signals();
 
+    const program::Options options;
     model::Config config;
+    std::string digest;  // of its text
+    Slots uplink_slots;
+    Slots set_slots;
     program::RunDir run;
     std::vector<const model::Uplink*> tunnels;  // by TunnelIndex
     std::vector<DeviceName> device_names;       // by PortId
@@ -119,6 +136,8 @@ std::expected<void, Error> Box::Parts::open() {
     signals = catch_signals();
     keeper = Keeper::from_environment();
     tunnels = gre_uplinks(config);
+    if (!uplink_slots.assign(config.uplinks) || !set_slots.assign(config.prefix_sets))
+        return std::unexpected(Error{"no room for counters"});
     auto taken = take_lock(run.lock_file("detour-dataplane"));
     if (!taken)
         return std::unexpected(taken.error());
@@ -238,8 +257,8 @@ std::expected<void, Error> Box::Parts::make_fabric() {
                               .poll = config.dataplane.poll,
                               .extent = {.ports = config.ports.size(),
                                          .tunnels = tunnels.size(),
-                                         .uplinks = config.uplinks.size(),
-                                         .sets = config.prefix_sets.size()},
+                                         .uplinks = uplink_slots.capacity(),
+                                         .sets = set_slots.capacity()},
                               .buffers = buffers.get()},
                              *tunnel_finder, *publisher);
     if (!made)
@@ -254,13 +273,14 @@ mirror::Devices Box::Parts::mirrored_devices() const {
         devices.ports.push_back({.interface = twin.index()});
     for (const model::Uplink& uplink : config.uplinks)
         if (uplink.kind == model::UplinkKind::direct)
-            devices.ports[uplink.port.value].uplink = uplink.id.value;
+            devices.ports[uplink.port.value].uplink = *uplink_slots.of(uplink.name);
     for (std::size_t i = 0; i < tunnels.size(); ++i) {
         devices.tunnels.push_back(tunnel_device(*tunnels[i], tunnel_twins[i].index()));
+        devices.tunnels.back().uplink = UplinkId(*uplink_slots.of(tunnels[i]->name));
     }
     for (const model::PrefixSet& set : config.prefix_sets)
         for (const Prefix& prefix : set.prefixes)
-            devices.prefixes.emplace_back(prefix, set.id);
+            devices.prefixes.emplace_back(prefix, PrefixSetId(*set_slots.of(set.name)));
     return devices;
 }
 
@@ -287,6 +307,55 @@ std::expected<void, Error> Box::Parts::open_mirror() {
         return std::unexpected(Error{opened.error().message});
     kernel = std::move(*opened);
     return {};
+}
+
+// Judged whole before anything is changed. Workers see the new state as they see a new route.
+std::expected<void, Error> Box::Parts::reload(std::optional<revision::Number> number) {
+    auto choice = next_configuration(options, number);
+    if (!choice)
+        return std::unexpected(choice.error());
+    auto next = successor(config, std::move(choice->config));
+    if (!next)
+        return std::unexpected(next.error());
+    if (next->uplinks.size() > uplink_slots.capacity() ||
+        next->prefix_sets.size() > set_slots.capacity())
+        return std::unexpected(Error{"needs a new start: more uplinks or sets than counters"});
+    config = std::move(*next);
+    digest = revision::digest(choice->text);
+    (void)uplink_slots.assign(config.uplinks);
+    (void)set_slots.assign(config.prefix_sets);
+    for (std::size_t i = 0; i < tunnels.size(); ++i)  // the same ones, perhaps in another order
+        tunnels[i] = config.find_uplink(tunnel_twins[i].name());
+    kernel->change_devices(now(), mirrored_devices());
+    say("revision {} runs", number ? fmt::format("{} ({})", *number, digest) : digest);
+    return {};
+}
+
+Answer::Object Box::Parts::answer_reload(const std::string& parameters) {
+    revision::Number number = 0;
+    const char* const end = parameters.data() + parameters.size();
+    const bool is_number = std::from_chars(parameters.data(), end, number).ptr == end;
+    if (!parameters.empty() && !is_number)
+        return {{"result", "refused"}, {"error", "wanted: the number of a revision, or nothing"}};
+    const auto done = reload(parameters.empty() ? std::nullopt : std::optional(number));
+    if (!done)
+        return {{"result", "refused"}, {"error", done.error().message}, {"revision", digest}};
+    return {{"result", "taken"}, {"revision", digest}};
+}
+
+Answer::Object Box::Parts::answer(const Question& question) {
+    if (question.command == "/detour/reload")
+        return answer_reload(question.parameters);
+    return Report({.config = config,
+                   .digest = digest,
+                   .tunnels = tunnels,
+                   .uplink_slots = uplink_slots,
+                   .set_slots = set_slots,
+                   .ports = ports,
+                   .fabric = *fabric,
+                   .mirror = *kernel,
+                   .publisher = *publisher})
+        .answer(question);
 }
 
 std::expected<void, Error> Box::Parts::start_forwarding() {
@@ -406,19 +475,17 @@ void Box::Parts::turn() {
     if (is_forwarding && (events[1].revents != 0 || now() >= next_link_poll))
         follow_links();
     if (events[2].revents != 0)
-        desk.serve([this](const Question& question) {
-            return Report(config, ports, *fabric, *kernel, *publisher).answer(question);
-        });
+        desk.serve([this](const Question& question) { return answer(question); });
     is_reclaiming = publisher->reclaim() != 0;
 }
 
 void Box::Parts::read_signals() {
     signalfd_siginfo signal{};
     while (read(signals.get(), &signal, sizeof signal) == sizeof signal) {
-        if (signal.ssi_signo == SIGHUP)
-            say("SIGHUP changes nothing; restart to use a changed configuration");
-        else
+        if (signal.ssi_signo != SIGHUP)
             must_stop = true;
+        else if (const auto done = reload(std::nullopt); !done)
+            say("SIGHUP: nothing was changed: {}", done.error().message);
     }
 }
 
@@ -442,9 +509,9 @@ Box::~Box() {
     parts.eal.reset();
 }
 
-std::expected<std::unique_ptr<Box>, Error> Box::open(model::Config config,
+std::expected<std::unique_ptr<Box>, Error> Box::open(revision::Choice choice,
                                                      const program::Options& options) {
-    std::unique_ptr<Box> box(new Box(std::make_unique<Parts>(std::move(config), options)));
+    std::unique_ptr<Box> box(new Box(std::make_unique<Parts>(std::move(choice), options)));
     if (auto opened = box->parts_->open(); !opened)
         return std::unexpected(opened.error());
     return box;

@@ -9,8 +9,8 @@
 #include <expected>
 #include <memory>
 
-#include "conf/model/config.h"
 #include "conf/program/options.h"
+#include "conf/revision/choice.h"
 #include "dataplane/engine/error.h"
 
 namespace detour::engine {
@@ -19,13 +19,14 @@ class Box {
  public:
     // Takes the lock, the ports and the twins. An error says what to do about it.
     [[nodiscard]] static std::expected<std::unique_ptr<Box>, Error> open(
-        model::Config config, const program::Options& options);
+        revision::Choice choice, const program::Options& options);
     ~Box();
     Box(const Box&) = delete;
     Box& operator=(const Box&) = delete;
 
     // Mirrors the kernel, then forwards until SIGTERM or SIGINT. An error: something that the box
-    // cannot be without was taken from it.
+    // cannot be without was taken from it. SIGHUP, or detourd by telemetry: another configuration,
+    // whole or not at all.
     [[nodiscard]] std::expected<void, Error> run();
 
  private:

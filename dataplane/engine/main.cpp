@@ -7,10 +7,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "conf/model/load.h"
 #include "conf/program/options.h"
 #include "dataplane/engine/box.h"
 #include "dataplane/engine/log.h"
+#include "dataplane/engine/reload.h"
 
 namespace {
 
@@ -22,15 +22,17 @@ ExitCode fail(const detour::engine::Error& error) {
 }
 
 ExitCode run(const detour::program::Options& options) {
-    auto config = detour::model::load(options.config_file);
-    if (!config) {
-        fmt::print(stderr, "{}", detour::model::to_string(config.error()));
-        return ExitCode::configuration;
+    auto choice = detour::engine::first_configuration(options);
+    if (!choice) {
+        fmt::print(stderr, "{}", choice.error().message);
+        return choice.error().code;
     }
-    if (config->dataplane.kind != detour::model::DataplaneKind::dpdk)
+    if (!choice->notice.empty())
+        detour::engine::say("{}", choice->notice);
+    if (choice->config.dataplane.kind != detour::model::DataplaneKind::dpdk)
         return fail(detour::engine::setup_error(
             "dataplane.kind is kernel: the kernel forwards by itself, do not start this program"));
-    auto box = detour::engine::Box::open(std::move(*config), options);
+    auto box = detour::engine::Box::open(std::move(*choice), options);
     if (!box)
         return fail(box.error());
     if (auto ended = (*box)->run(); !ended)

@@ -8,6 +8,17 @@ namespace detour::mirror {
 
 Compiler::Compiler(KernelState& kernel, Devices devices)
     : kernel_(&kernel), devices_(std::move(devices)), leaves_(kernel.paths()) {
+    sort_tags();
+}
+
+void Compiler::change_devices(Devices devices) {
+    devices_ = std::move(devices);
+    has_new_devices_ = true;
+    sort_tags();
+}
+
+void Compiler::sort_tags() {
+    tags_ = {};
     for (const auto& [prefix, set] : devices_.prefixes)
         tags_[static_cast<std::size_t>(prefix.family())].push_back({prefix, set.value});
     for (auto& tags : tags_) {
@@ -20,11 +31,12 @@ Compiler::Compiler(KernelState& kernel, Devices devices)
 std::unique_ptr<const fib::ForwardingState> Compiler::compile() {
     const Changes changes = kernel_->take_changes();
     const Resolver resolver(*kernel_, devices_);
-    const bool is_any_table_stale = has_standing_changed(resolver);
+    const bool is_any_table_stale = has_standing_changed(resolver) || has_new_devices_;
     compiled_.composed = 0;
     compiled_.edited = 0;
-    if (is_first_ || changes.rules || changes.links)
+    if (is_first_ || has_new_devices_ || changes.rules || changes.links)
         plan_ingresses();
+    has_new_devices_ = false;
     const bool may_move_hosts = changes.neighbours || changes.nexthops || changes.links;
     for (auto& [recipe, dish] : dishes_) {
         const auto before = dish.table;

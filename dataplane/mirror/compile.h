@@ -55,6 +55,10 @@ class Compiler {
     // A snapshot of everything as it is now, or null when it would equal the last one.
     [[nodiscard]] std::unique_ptr<const fib::ForwardingState> compile();
 
+    // The same interfaces with other prefixes, ends or uplinks: every table is composed anew by the
+    // next compile().
+    void change_devices(Devices devices);
+
     [[nodiscard]] const Compiled& compiled() const { return compiled_; }
     [[nodiscard]] const std::map<NeighbourKey, NeighbourUse>& neighbour_uses() const {
         return uses_;
@@ -91,6 +95,7 @@ class Compiler {
         Recipe fallback;
     };
 
+    void sort_tags();
     void plan_ingresses();
     Served serve(Family family, std::string_view input);
     [[nodiscard]] bool has_standing_changed(const Resolver& resolver);
@@ -133,6 +138,7 @@ class Compiler {
     std::map<NeighbourKey, NeighbourUse> uses_;
     fib::ForwardingState last_;
     bool is_first_ = true;
+    bool has_new_devices_ = false;
     Compiled compiled_;
 };
 

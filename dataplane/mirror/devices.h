@@ -2,9 +2,9 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The interfaces that are ours, as the mirror must know them: what it compiles for, and where a
-// route may lead without a punt. The engine fills it once its twins exist; it does not change
-// while the mirror lives. Everything else about an interface (name, MAC, MTU, group, up, carrier)
-// is read from the kernel.
+// route may lead without a punt. The engine fills it once its twins exist; ports and tunnels
+// stay while the mirror lives, what belongs to them may change. Everything else about an interface
+// (name, MAC, MTU, group, up, carrier) is read from the kernel.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,8 @@ namespace detour::mirror {
 struct PortDevice {
     InterfaceIndex interface;
     std::uint16_t uplink = fib::no_uplink;  // UplinkId of the direct uplink on this port
+
+    friend bool operator==(const PortDevice&, const PortDevice&) = default;
 };
 
 // A gre uplink's TUN. Its TunnelIndex is its place in Devices::tunnels.
@@ -43,6 +45,8 @@ struct TunnelDevice {
     [[nodiscard]] packet::GreEndpoint endpoint() const {
         return {local, remote, key, ttl, has_checksum, has_sequence, dont_fragment, dscp};
     }
+
+    friend bool operator==(const TunnelDevice&, const TunnelDevice&) = default;
 };
 
 struct Devices {
@@ -50,6 +54,8 @@ struct Devices {
     std::vector<TunnelDevice> tunnels;
     // The prefix sets' prefixes: what fib::Leaf::set names.
     std::vector<std::pair<Prefix, PrefixSetId>> prefixes;
+
+    friend bool operator==(const Devices&, const Devices&) = default;
 };
 
 }  // namespace detour::mirror

@@ -102,6 +102,7 @@ struct Mirror::Implementation {
     void sync_done(Instant now);
     void note_suspicions(Instant now);
     void compile_if_due(Instant now);
+    void change_devices(Instant now, Devices devices);
     void compile(Instant now);
     void keep_neighbours(Instant now);
     void start_due_work(Instant now);
@@ -299,6 +300,14 @@ void Mirror::Implementation::compile_if_due(Instant now) {
         compile(now);
 }
 
+void Mirror::Implementation::change_devices(Instant now, Devices devices) {
+    if (devices == compiler.devices())
+        return;
+    compiler.change_devices(std::move(devices));
+    if (status.is_synced)
+        compile(now);
+}
+
 void Mirror::Implementation::compile(Instant now) {
     const auto start = Clock::now();
     auto state = compiler.compile();
@@ -420,6 +429,10 @@ void Mirror::on_time(Instant now) {
     self.start_due_work(now);
     self.start_next_dump(now);
     self.compile_if_due(now);
+}
+
+void Mirror::change_devices(Instant now, Devices devices) {
+    implementation_->change_devices(now, std::move(devices));
 }
 
 const Status& Mirror::status() const {

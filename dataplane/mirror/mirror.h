@@ -90,6 +90,9 @@ class Mirror {
     void on_readable(Instant now);
     void on_time(Instant now);
 
+    // Other prefixes, tunnel ends or uplinks on the same interfaces; may publish.
+    void change_devices(Instant now, Devices devices);
+
     [[nodiscard]] bool is_synced() const { return status().is_synced; }
     [[nodiscard]] const Status& status() const;
     // Names of the interfaces and prefix sets belong to the engine; this is what the kernel calls

@@ -54,7 +54,8 @@ Answer::Object Report::answer(const Question& question) const {
     const std::size_t first = number(question.parameters);
     if (question.command == "/detour/version")
         return {{"version", std::string(program::version())},
-                {"commit", std::string(program::commit())}};
+                {"commit", std::string(program::commit())},
+                {"revision", digest_}};
     if (question.command == "/detour/ports")
         return page(ports(), first);
     if (question.command == "/detour/tunnels")
@@ -202,7 +203,8 @@ Answer::List Report::sets() const {
                                       {"set", set.name},
                                       {"family", std::string(to_string(family))}};
                 add_traffic(object, [&](const Counters& c) -> const Traffic& {
-                    return c.of(uplink.id, set.id, family);
+                    return c.of(UplinkId(*uplink_slots_.of(uplink.name)),
+                                PrefixSetId(*set_slots_.of(set.name)), family);
                 });
                 list.emplace_back(std::move(object));
             }

@@ -10,6 +10,7 @@
 
 #include "conf/model/config.h"
 #include "dataplane/engine/port/port.h"
+#include "dataplane/engine/slots.h"
 #include "dataplane/engine/telemetry/answer.h"
 #include "dataplane/engine/telemetry/desk.h"
 #include "dataplane/engine/tunnels.h"
@@ -22,7 +23,9 @@ namespace detour::engine {
 // Lists take the first entry's number after a comma (/detour/ports,40) and come in pages
 // (answer.h).
 inline constexpr std::array commands{
-    Command{"/detour/version", "Version and commit"},
+    Command{"/detour/version", "Version, commit, and the digest of the configuration that runs"},
+    Command{"/detour/reload",
+            "Takes a revision, or refuses it whole. Parameter: its number; none: the file"},
     Command{"/detour/ports", "Ports with link and counters. Parameter: first entry"},
     Command{"/detour/tunnels", "Tunnels with counters. Parameter: first entry"},
     Command{"/detour/drops", "Dropped packets by reason. Parameter: first entry"},
@@ -41,14 +44,28 @@ inline constexpr std::array commands{
 // What there is to report on; all of it outlives the report.
 class Report {
  public:
-    Report(const model::Config& config, std::span<const Port> ports, const Fabric& fabric,
-           const mirror::Mirror& mirror, const fib::Publisher& publisher)
-        : config_(config),
-          tunnels_(gre_uplinks(config)),
-          ports_(ports),
-          fabric_(fabric),
-          mirror_(mirror),
-          publisher_(publisher) {}
+    struct Parts {
+        const model::Config& config;
+        const std::string& digest;                      // of its text
+        std::span<const model::Uplink* const> tunnels;  // by TunnelIndex
+        const Slots& uplink_slots;
+        const Slots& set_slots;
+        std::span<const Port> ports;
+        const Fabric& fabric;
+        const mirror::Mirror& mirror;
+        const fib::Publisher& publisher;
+    };
+
+    explicit Report(const Parts& parts)
+        : config_(parts.config),
+          digest_(parts.digest),
+          tunnels_(parts.tunnels),
+          uplink_slots_(parts.uplink_slots),
+          set_slots_(parts.set_slots),
+          ports_(parts.ports),
+          fabric_(parts.fabric),
+          mirror_(parts.mirror),
+          publisher_(parts.publisher) {}
 
     [[nodiscard]] Answer::Object answer(const Question& question) const;
 
@@ -77,7 +94,10 @@ class Report {
     void add_traffic(Answer::Object& object, Choose choose) const;
 
     const model::Config& config_;
-    std::vector<const model::Uplink*> tunnels_;  // by TunnelIndex
+    const std::string& digest_;
+    std::span<const model::Uplink* const> tunnels_;
+    const Slots& uplink_slots_;
+    const Slots& set_slots_;
     std::span<const Port> ports_;
     const Fabric& fabric_;
     const mirror::Mirror& mirror_;

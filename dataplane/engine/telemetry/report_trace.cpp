@@ -94,7 +94,7 @@ Answer::Object Report::next_hop(const Adjacency& adjacency) const {
         object.emplace_back("meaning", std::string(meaning(reason)));
     }
     if (adjacency.uplink != fib::no_uplink)
-        object.emplace_back("uplink", config_.uplinks[adjacency.uplink].name);
+        object.emplace_back("uplink", uplink_slots_.name(adjacency.uplink));
     if (adjacency.verb != Verb::forward && adjacency.verb != Verb::tunnel)
         return object;
     object.emplace_back("port", ports_[adjacency.port].name());
@@ -142,7 +142,7 @@ Answer::Object Report::trace(const std::string& parameters) const {
                           {"lookup", lookups[static_cast<std::size_t>(decision.lookup)]},
                           {"leaf", std::uint64_t{decision.leaf}}};
     if (decision.meaning.set != fib::no_set)
-        object.emplace_back("set", config_.prefix_sets[decision.meaning.set].name);
+        object.emplace_back("set", set_slots_.name(decision.meaning.set));
     object.emplace_back("steps", steps(way));
     object.emplace_back("agrees", follows(does, way.next_hops) ? "yes" : "no");
     if (chosen.verb != Verb::group) {

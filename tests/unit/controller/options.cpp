@@ -64,7 +64,11 @@ TEST_CASE("a peer a session, numbered in the order of the file, with our next ho
     REQUIRE(speaker.peers.size() == 3);
     for (std::uint16_t i = 0; i < 3; ++i)
         CHECK(speaker.peers[i].id == bgp::PeerId(i));
-    CHECK(controller::uplinks_of_peers(config) == std::vector{provider, provider, partner});
+    const controller::PeerBook book(config);
+    std::vector<UplinkId> uplinks;
+    for (const bgp::PeerId peer : book.peers())
+        uplinks.push_back(*book[peer].id);
+    CHECK(uplinks == std::vector{provider, provider, partner});
     const auto& over_ipv6 = speaker.peers[1];
     CHECK(over_ipv6.transport.remote == *Address::parse("2001:db8:1::1"));
     CHECK(over_ipv6.transport.local == *Address::parse("2001:db8:1::2"));

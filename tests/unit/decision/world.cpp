@@ -191,6 +191,32 @@ void World::restart(Duration gone, const std::vector<Duration>& sessions) {
         });
 }
 
+detour::Renumbering World::same_ids(unsigned targets_left) const {
+    detour::Renumbering ids;
+    for (const auto& each : decision_options_.uplinks)
+        ids.uplinks.emplace_back(each.id);
+    for (const auto& each : decision_options_.sets)
+        ids.sets.emplace_back(each.id);
+    for (const auto& each : decision_options_.targets)
+        ids.targets.push_back(ids.targets.size() < targets_left ? std::optional(each.id)
+                                                                : std::nullopt);
+    return ids;
+}
+
+void World::reconfigure(const std::function<void(decision::Options&, probe::Options&)>& change,
+                        const detour::Renumbering& ids) {
+    change(decision_options_, probe_options_);
+    prober_->reconfigure(probe_options_, ids);
+    probe_in(probe::Tick{});
+    const auto actions =
+        decider_->reconfigure(now_, decision::CauseId(++cause_), decision_options_, ids);
+    for (const auto& action : actions) {
+        events_.push_back({now_, action});
+        carry_out(action);
+    }
+    check();
+}
+
 void World::settle() {
     run(decision_options_.thresholds.startup_grace + 5 * decision_options_.thresholds.armed_age);
     flow();

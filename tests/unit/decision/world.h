@@ -92,10 +92,16 @@ class World {
     // The same as neighbours see it: the sessions end with the process and stand again so long
     // after its start, one a uplink; links are known down until the kernel was read.
     void restart(Duration gone, const std::vector<Duration>& sessions);
+    // Another configuration in both machines, as the controller gives it to them.
+    void reconfigure(const std::function<void(decision::Options&, probe::Options&)>& change,
+                     const detour::Renumbering& ids);
+    // Everything keeps its id; `targets_left` of the targets stay.
+    [[nodiscard]] detour::Renumbering same_ids(unsigned targets_left) const;
 
     // ---- what happened
     [[nodiscard]] decision::Decider& decider() { return *decider_; }
     [[nodiscard]] probe::Prober& prober() { return *prober_; }
+    [[nodiscard]] const decision::Options& options() const { return decision_options_; }
     [[nodiscard]] const std::vector<Event>& events() const { return events_; }
     [[nodiscard]] decision::Verdict verdict(unsigned uplink, unsigned set) const;
     // The last change of verdict there; nothing when there was none.

@@ -360,3 +360,34 @@ TEST_CASE("the same seed and inputs give the same probes; another seed gives oth
     CHECK(story(1) == story(1));
     CHECK(story(1) != story(2));
 }
+
+TEST_CASE("another configuration keeps round trips and numbers, and forgets what is in flight") {
+    Bench bench(options(Profile::fast));
+    bench.tell(SetLevel{UplinkId(0), PrefixSetId(0), Family::ipv4, Level::watched});
+    bench.run(5s);
+    const auto timeout = bench.prober.timeout(UplinkId(0), TargetId(0));
+    CHECK(timeout < schedule(Profile::fast).timeout_cap);
+    const auto last = bench.sent.back().send.probe;
+
+    // One target goes, the rest keep their ids.
+    Options after = options(Profile::fast);
+    after.targets.pop_back();
+    detour::Renumbering ids;
+    ids.uplinks = {UplinkId(0), UplinkId(1)};
+    ids.sets = {PrefixSetId(0), PrefixSetId(1)};
+    for (std::uint16_t t = 0; t < 11; ++t)
+        ids.targets.emplace_back(TargetId(t));
+    ids.targets.emplace_back(std::nullopt);
+    bench.prober.reconfigure(after, ids);
+    CHECK(bench.prober.timeout(UplinkId(0), TargetId(0)) == timeout);
+    const auto sent_before = bench.sent.size();
+    const auto concluded_before = bench.concluded.size();
+    bench.tell(SetLevel{UplinkId(0), PrefixSetId(0), Family::ipv4, Level::watched});
+    bench.run(2s);
+    REQUIRE(bench.sent.size() > sent_before);
+    CHECK(bench.sent[sent_before].send.probe > last);
+    for (std::size_t i = concluded_before; i < bench.concluded.size(); ++i) {
+        CHECK(bench.concluded[i].outcome.probe > last);
+        CHECK(bench.concluded[i].outcome.target != TargetId(11));
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// detour freeze, detour thaw: while the file `freeze` stands in the run directory, nothing is
+// moved. Works without detourd, which looks at the file five times a second and at its start; a
+// reboot ends it with the run directory.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+#include "tools/detour/change.h"
+#include "tools/detour/daemon_reply.h"
+
+namespace detour::command {
+namespace {
+
+constexpr std::chrono::milliseconds patience{2000};
+constexpr std::chrono::milliseconds look_again{100};
+
+enum class State { frozen, thawed };
+
+// What detourd says of it within its patience; nothing: it does not answer.
+std::optional<bool> is_honoured(const Context& context, State state) {
+    std::optional<bool> result;
+    for (auto waited = std::chrono::milliseconds{}; waited < patience; waited += look_again) {
+        const Reply status = client_of(context).get("/v1/status");
+        if (!status)
+            return result;
+        result = status->value("frozen", false) == (state == State::frozen);
+        if (*result)
+            return result;
+        std::this_thread::sleep_for(look_again);
+    }
+    return result;
+}
+
+int tell(const Context& context, State state, const std::string& what, const char* undo) {
+    const auto honoured = is_honoured(context, state);
+    if (context.output == Output::json) {
+        fmt::print("{}\n", nlohmann::json{{"schema_version", schema_version},
+                                          {"frozen", state == State::frozen},
+                                          {"detourd", !honoured   ? "away"
+                                                      : *honoured ? "knows"
+                                                                  : "does not know"}}
+                               .dump(2));
+    } else {
+        fmt::print("{}; detourd {}\n", what,
+                   !honoured   ? "does not run, and will see it when it starts"
+                   : *honoured ? "knows"
+                               : "does not say so yet: detour status");
+        print_undo(context, undo);
+    }
+    return honoured && !*honoured ? exit_code::attention : exit_code::ok;
+}
+
+int freeze(const Context& context, const Change& change) {
+    if (!has_reason(context, change, "freeze"))
+        return exit_code::error;
+    const std::filesystem::path file = context.options.run().freeze_file();
+    std::error_code ignored;
+    std::filesystem::create_directories(file.parent_path(), ignored);
+    std::ofstream stream(file, std::ios::trunc);
+    stream << "actor: " << actor() << "\nreason: " << change.reason() << "\n";
+    stream.close();
+    if (!stream)
+        return refuse(context,
+                      fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
+    return tell(context, State::frozen, "frozen: nothing is moved by itself until it is thawed",
+                "thaw");
+}
+
+int thaw(const Context& context) {
+    const std::filesystem::path file = context.options.run().freeze_file();
+    std::error_code error;
+    const bool was_frozen = std::filesystem::remove(file, error);
+    if (error)
+        return refuse(context, fmt::format("cannot remove {}: {}", file.string(), error.message()));
+    return tell(context, State::thawed, was_frozen ? "thawed" : "it was not frozen", "freeze");
+}
+
+}  // namespace
+
+Action declare_freeze(CLI::App& arguments) {
+    const auto change = std::make_shared<Change>();
+    declare_reason(arguments, *change);
+    arguments.footer("Exit status: 0 frozen, 1 detourd does not say so yet, 2 refused.\n");
+    return [change](const Context& context) { return freeze(context, *change); };
+}
+
+Action declare_thaw(CLI::App& arguments) {
+    const auto change = std::make_shared<Change>();
+    declare_reason(arguments, *change);
+    arguments.footer("Exit status: 0 thawed, 1 detourd does not say so yet, 2 refused.\n");
+    return [](const Context& context) { return thaw(context); };
+}
+
+}  // namespace detour::command

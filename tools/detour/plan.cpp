@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// detour plan [FILE]: what the file would change of what runs. Exit 0 nothing, 1 changes are
+// pending, 2 the file has errors, 3 nobody knows what runs.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "tools/detour/daemon_reply.h"
+#include "tools/detour/running.h"
+
+namespace detour::command {
+namespace {
+
+void print(const Running& running, const std::filesystem::path& file,
+           const model::Difference& difference, const Candidate& candidate) {
+    if (!running.is_told)
+        fmt::print("detourd does not answer: compared with revision {}, which stands on the disk\n",
+                   running.number);
+    if (running.trial_left)
+        fmt::print("revision {} waits for detour confirm: {} left\n", running.number,
+                   age(*running.trial_left));
+    if (difference.is_empty()) {
+        fmt::print("{}: nothing would change, revision {} says the same\n", file.string(),
+                   running.number);
+        return;
+    }
+    fmt::print("{} against revision {}\n", file.string(), running.number);
+    print_difference(difference);
+    if (!candidate.config.warnings.empty())
+        fmt::print("warnings: {}; detour check shows them\n", candidate.config.warnings.size());
+    fmt::print("next: detour apply --confirm 120s \"why\"\n");
+}
+
+int plan(const Context& context, const std::filesystem::path& file) {
+    const auto candidate = read_candidate(context, file);
+    if (!candidate)
+        return exit_code::error;
+    const auto running = find_running(context);
+    if (!running)
+        return fail(running.error(), context.output);
+    const model::Difference difference = model::diff(running->config, candidate->config);
+    if (context.output == Output::json) {
+        nlohmann::json document = to_json(difference);
+        document["schema_version"] = schema_version;
+        document["file"] = file.string();
+        document["revision"] = running->number;
+        document["is_pending"] = !difference.is_empty();
+        fmt::print("{}\n", document.dump(2));
+    } else {
+        print(*running, file, difference, *candidate);
+    }
+    return difference.is_empty() ? exit_code::ok : exit_code::attention;
+}
+
+}  // namespace
+
+Action declare_plan(CLI::App& arguments) {
+    const auto file = std::make_shared<std::filesystem::path>();
+    arguments.add_option("FILE", *file, "The configuration, instead of --config")->type_name("");
+    arguments.footer(
+        "Exit status: 0 nothing would change, 1 changes are pending, 2 the file has errors, 3 "
+        "nobody knows what runs.\n");
+    return [file](const Context& context) {
+        return plan(context, file->empty() ? context.options.config_file : *file);
+    };
+}
+
+}  // namespace detour::command
