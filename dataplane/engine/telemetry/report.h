@@ -5,8 +5,10 @@
 // workers are read while they count.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 
 #include "conf/model/config.h"
 #include "dataplane/engine/port/port.h"
@@ -35,11 +37,15 @@ inline constexpr std::array commands{
     Command{"/detour/workers", "Workers with their load. Parameter: first entry"},
     Command{"/detour/sets",
             "Packets in and out by uplink, prefix set and family. Parameter: first entry"},
-    Command{
-        "/detour/trace",
-        "What happens to a packet: the rules and tables it meets, and what the workers do with it. "
-        "Parameters: port or tunnel it comes in by, source, destination"},
+    Command{"/detour/trace",
+            "What happens to a packet, step by step. Parameters: port or tunnel it comes in by, "
+            "source, destination"},
 };
+
+// DPDK refuses a longer help, and then the command.
+static_assert(std::ranges::all_of(commands, [](const Command& command) {
+    return std::string_view(command.help).size() < 128;
+}));
 
 // What there is to report on; all of it outlives the report.
 class Report {
