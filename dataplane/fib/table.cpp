@@ -2,14 +2,57 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/fib/table.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <unordered_set>
 
 namespace detour::fib {
 
+namespace {
+
+// Of tables that would not fit the processor's translation buffers in small pages. Below, a large
+// page would be mostly empty.
+constexpr std::size_t large_page = 2U << 20U;
+constexpr std::size_t worth_large_pages = 2 * large_page;
+
+std::uint32_t* map_slots(std::size_t size) {
+    const bool is_large = size >= worth_large_pages;
+    const std::size_t mapped = size + (is_large ? large_page : 0);
+    void* const start =
+        mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        throw std::bad_alloc();
+    if (!is_large)
+        return static_cast<std::uint32_t*>(start);
+    // Begin on a large page's border; what is before it goes back.
+    auto* const bytes = static_cast<std::uint8_t*>(start);
+    const auto address = reinterpret_cast<std::uintptr_t>(start);
+    const std::size_t before = (large_page - address % large_page) % large_page;
+    if (before != 0)
+        munmap(bytes, before);
+    if (before != large_page)
+        munmap(bytes + before + size, large_page - before);
+    madvise(bytes + before, size, MADV_HUGEPAGE);  // where it is refused, small pages do
+    return reinterpret_cast<std::uint32_t*>(bytes + before);
+}
+
+constexpr std::size_t mapped_size(std::uint32_t capacity) {
+    constexpr std::size_t page = 4096;
+    const std::size_t size = std::size_t{capacity} * BlockArena::block_size * sizeof(std::uint32_t);
+    return (size + page - 1) / page * page;
+}
+
+}  // namespace
+
+void BlockArena::Unmap::operator()(std::uint32_t* slots) const {
+    munmap(slots, size);
+}
+
 BlockArena::BlockArena(std::uint32_t capacity)
-    : slots_(new std::uint32_t[std::size_t{capacity} * block_size]),
+    : slots_(map_slots(mapped_size(capacity)), Unmap{mapped_size(capacity)}),
       capacity_(capacity * block_size) {}
 
 std::uint32_t BlockArena::allocate() {

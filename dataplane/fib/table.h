@@ -56,9 +56,14 @@ class BlockArena {
         std::vector<std::uint32_t> last_used;  // blocks that the next version does without
     };
 
-    std::unique_ptr<std::uint32_t[]> slots_;  // untouched pages cost nothing
-    std::uint32_t capacity_;                  // slots
-    std::uint32_t next_ = 0;                  // first slot never used
+    struct Unmap {
+        std::size_t size;
+        void operator()(std::uint32_t* slots) const;
+    };
+
+    std::unique_ptr<std::uint32_t[], Unmap> slots_;  // untouched pages cost nothing
+    std::uint32_t capacity_;                         // slots
+    std::uint32_t next_ = 0;                         // first slot never used
     std::vector<std::uint32_t> free_;
     std::deque<Version> versions_;
     std::uint64_t oldest_ = 0;  // number of versions_.front()

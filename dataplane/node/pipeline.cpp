@@ -29,6 +29,21 @@ void Pipeline::work(const fib::ForwardingState& state, std::uint64_t now, PortId
                     std::span<rte_mbuf* const> frames) {
     context_.state = &state;
     context_.now = now;
+    const std::span<rte_mbuf* const> left = express_.work(context_, port, frames);
+    if (!left.empty())
+        walk(port, left);
+    flush();
+}
+
+void Pipeline::work_in_full(const fib::ForwardingState& state, std::uint64_t now, PortId port,
+                            std::span<rte_mbuf* const> frames) {
+    context_.state = &state;
+    context_.now = now;
+    walk(port, frames);
+    flush();
+}
+
+void Pipeline::walk(PortId port, std::span<rte_mbuf* const> frames) {
     lanes_.clear();
     classify(context_, port, frames, lanes_);
     if (!lanes_.gre.empty())
@@ -43,7 +58,6 @@ void Pipeline::work(const fib::ForwardingState& state, std::uint64_t now, PortId
         if (!routed.tunnel.empty())
             encap(context_, family, lane, routed.tunnel);
     }
-    flush();
 }
 
 void Pipeline::inject(const fib::ForwardingState& state, std::uint64_t now,

@@ -12,6 +12,7 @@
 #include "dataplane/node/context.h"
 #include "dataplane/node/counters.h"
 #include "dataplane/node/drop.h"
+#include "dataplane/node/express.h"
 #include "dataplane/node/punt.h"
 #include "dataplane/node/transmit.h"
 #include "dataplane/node/tunnel_finder.h"
@@ -29,6 +30,10 @@ class Pipeline {
     // clock.
     void work(const fib::ForwardingState& state, std::uint64_t now, PortId port,
               std::span<rte_mbuf* const> frames);
+    // The same by the long way, every node in turn, which work() takes with what the express leaves
+    // it. For tests, which compare the two.
+    void work_in_full(const fib::ForwardingState& state, std::uint64_t now, PortId port,
+                      std::span<rte_mbuf* const> frames);
     // What the kernel wrote into twins (origin_of() says which): frames of a port are sent as they
     // are, packets of a tunnel are encapsulated.
     void inject(const fib::ForwardingState& state, std::uint64_t now,
@@ -37,6 +42,7 @@ class Pipeline {
     void relay(std::uint16_t port, std::span<rte_mbuf* const> frames);
 
  private:
+    void walk(PortId port, std::span<rte_mbuf* const> frames);
     void flush();
 
     Counters& counters_;
@@ -44,6 +50,7 @@ class Pipeline {
     PuntNode punts_;
     TransmitNode out_;
     Context context_;
+    Express express_;
     Lanes lanes_;
 };
 

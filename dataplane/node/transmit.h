@@ -42,6 +42,15 @@ class TransmitNode {
             flush(port);
         queue.frames[queue.count++] = mbuf;
     }
+    // Places for `count` frames, at most vector_size, which the caller fills before the next call.
+    [[nodiscard]] rte_mbuf** room(std::uint16_t port, std::size_t count) {
+        Queue& queue = queues_[port];
+        if (queue.count + count > queue.frames.size())
+            flush(port);
+        rte_mbuf** const places = queue.frames.data() + queue.count;
+        queue.count = static_cast<std::uint16_t>(queue.count + count);
+        return places;
+    }
     // Sends what was gathered; after every burst.
     void flush() {
         for (std::size_t port = 0; port < queues_.size(); ++port)

@@ -4,7 +4,7 @@
 // What the nodes hand to each other: the packets of one burst, sorted into lanes. A worker has one
 // set of lanes and fills it anew for every burst; nothing here is shared between threads.
 //
-// The way of a burst (pipeline.h runs it):
+// The way of a burst (pipeline.h runs it), for what the express (express.h) does not take:
 //     receive -> classify -+-> [ipv4] --------+-> route -+-> rewrite -+-> transmit
 //                          +-> [gre] -> decap-+          +-> encap ---+
 //                          +-> [ipv6] --------+          +-> punt | drop
@@ -26,8 +26,8 @@ struct rte_mbuf;
 namespace detour::node {
 
 // Packets that go through the nodes at once: enough to hide memory latency, few enough that lanes
-// and headers stay in the first-level cache.
-inline constexpr std::size_t vector_size = 64;
+// and headers stay in the first-level cache (64 cost 3 to 6 % more, forwarding and encapsulating).
+inline constexpr std::size_t vector_size = 32;
 
 // The interface by which a packet came in: a port (a frame) or a tunnel (a packet taken out of its
 // GRE). It chooses the routing program, and the twin that a punt goes to.

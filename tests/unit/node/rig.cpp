@@ -261,6 +261,13 @@ void Rig::receive(PortId port, const std::vector<Bytes>& frames) {
     plumbing_->pipeline.work(state, now, port, mbufs);
 }
 
+void Rig::receive_in_full(PortId port, const std::vector<Bytes>& frames) {
+    std::vector<rte_mbuf*> mbufs;
+    for (const Bytes& bytes : frames)
+        mbufs.push_back(plumbing_->buffer(bytes));
+    plumbing_->pipeline.work_in_full(state, now, port, mbufs);
+}
+
 void Rig::inject(Origin twin, const Bytes& bytes) {
     rte_mbuf* const mbuf = plumbing_->buffer(bytes);
     set_origin(mbuf, twin);

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 from lab import build, sandbox  # noqa: E402  (the path comes first)
-from lab.fastpath import footprint, measure, subjects  # noqa: E402
+from lab.fastpath import footprint, hugepages, measure, subjects  # noqa: E402
 from lab.fastpath.cases import CASES, Job  # noqa: E402
 from lab.process import Failed  # noqa: E402
 from lab.topology import Lab  # noqa: E402
@@ -131,11 +131,12 @@ def line_of(row: dict) -> str:
 
 
 def bench(arguments, pollers) -> dict:
-    result = {"rounds": arguments.rounds, "results": []}
+    result = {"rounds": arguments.rounds, "hugepages": hugepages.free_megabytes() >= subjects.MEGABYTES, "results": []}
     kinds = [subjects.Detour, subjects.TestpmdIo] + ([subjects.TestpmdMacswap] if arguments.peers else [])
     jobs = jobs_of(arguments)
-    say(f"TSC {measure.tsc_hertz() / 1e6:.0f} MHz, worker on core {subjects.WORKER_CORE}, {arguments.rounds} rounds of "
-        f"{arguments.seconds:g} s each; published: {PUBLISHED}")
+    pages = "hugepages" if hugepages.free_megabytes() >= subjects.MEGABYTES else "no hugepages"
+    say(f"TSC {measure.tsc_hertz() / 1e6:.0f} MHz, worker on core {subjects.WORKER_CORE}, {pages}, {arguments.rounds} rounds "
+        f"of {arguments.seconds:g} s each; published: {PUBLISHED}")
     say(f"  {'subject':16} {'case':19} {'routes':>8}  cycles     min -    max    Mpps  ratio")
     with Lab("bench") as lab:
         for job in jobs if arguments.only != "footprint" else []:
@@ -156,7 +157,8 @@ def main(words: list) -> int:
         subjects.choose_cores()
         build.build(targets=PROGRAMS)
         sandbox.enter()
-        result = bench(arguments, pollers)
+        with hugepages.Reserved():
+            result = bench(arguments, pollers)
     except (Failed, build.BuildFailed) as problem:
         sys.exit(f"bench: {problem}")
     if arguments.json:

@@ -15,11 +15,11 @@ import socket
 
 from .. import build
 from ..process import Failed, Process, wait_until
-from . import frames
+from . import frames, hugepages
 from .cases import FLOWS, IN_ADDRESS, IN_PEER, OUT_ADDRESS, PEER, Job, text_of
 
 MAIN_CORE, WORKER_CORE = 0, 1  # of the cores that we may use, the first and the last; set by choose_cores()
-MEGABYTES = 300
+MEGABYTES = 200
 POOL = 49152  # buffers of testpmd: a capture in a loop, queues and caches
 BUFFER = 2176
 NICENESS = -20
@@ -37,9 +37,11 @@ def choose_cores():
 
 
 def eal_options(prefix: str) -> list:
-    """As dataplane/engine/eal.cpp plans them where no hugepages are reserved."""
+    """As dataplane/engine/eal.cpp plans them, with hugepages where there are enough of them."""
+    pages = ["--in-memory"] if hugepages.free_megabytes() >= MEGABYTES else ["--no-huge", "--no-shconf"]
     return [f"--file-prefix={prefix}", f"--lcores=0@{MAIN_CORE},1@{WORKER_CORE}", "--main-lcore=0", "--log-level=error",
-            "-m", str(MEGABYTES), "--no-huge", "--no-shconf", "--no-pci"]
+            "-m", str(MEGABYTES), *pages, "--no-pci"]
+
 
 # RFC 3810: what a kernel says, unasked, when an interface comes up; bare or in a tunnel.
 MULTICAST_REPORT = bytes.fromhex("ff0200000000000000000000000000163a000502")

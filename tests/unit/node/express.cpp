@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+//
+// The express against the long way: the same frames, made at random, must fare the same, to the
+// last octet and counter.
+#include <algorithm>
+#include <random>
+
+#include "tests/unit/node/rig.h"
+
+namespace detour::node::test {
+namespace {
+
+constexpr std::size_t outer_at = sizeof(packet::EthernetHeader);
+
+// What the rig's box meets: to hosts and the Internet, into the tunnel and out of it, both
+// families.
+std::vector<std::pair<PortId, Bytes>> seeds() {
+    const Ipv4 to_host{.source = "203.0.113.9", .destination = "198.51.100.7"};
+    const Ipv6 to_host6{.source = "2001:db8:3::9", .destination = "2001:db8:77::7"};
+    Ipv4 marked = from_partner(Ipv4{.destination = "198.51.100.7", .traffic_class = 2}.bytes());
+    marked.traffic_class = 3;
+    Ipv4 padded = to_host;
+    padded.padding = 10;
+    Ipv4 padded_within = from_partner(padded.bytes());
+    return {
+        {wan, frame(wan_mac, gateway_mac, to_host)},
+        {wan, frame(wan_mac, gateway_mac, padded)},
+        {wan, frame(wan_mac, gateway_mac, to_host6)},
+        {wan, frame(wan_mac, gateway_mac, from_partner(to_host.bytes()))},
+        {wan, frame(wan_mac, gateway_mac, from_partner(to_host6.bytes(), 0x86dd))},
+        {wan, frame(wan_mac, gateway_mac, marked)},
+        {wan, frame(wan_mac, gateway_mac, padded_within)},
+        {wan, frame(wan_mac, gateway_mac, Ipv4{.destination = "192.0.2.66", .protocol = 1})},
+        {wan, frame(wan_mac, gateway_mac, Ipv4{.destination = "198.51.100.99"})},
+        {lan, frame(lan_mac, host_mac, Ipv4{.destination = "192.0.2.200"})},
+        {lan, frame(lan_mac, host_mac, Ipv4{.traffic_class = 0xb9})},
+        {lan, frame(lan_mac, host_mac, Ipv4{.payload = Bytes(1452)})},
+        {lan, frame(lan_mac, host_mac, Ipv4{.payload = Bytes(1453)})},
+        {lan, frame(lan_mac, host_mac, Ipv4{.ttl = 1})},
+        {lan, frame(lan_mac, host_mac,
+                    Ipv4{.source = "192.0.2.7", .protocol = 6, .payload = Bytes(20)})},
+        {lan, frame(lan_mac, host_mac, Ipv6{.source = "2001:db8:77::7"})},
+        {lan,
+         frame(lan_mac, host_mac, Ipv6{.source = "2001:db8:9::7", .destination = "2001:db8:3::1"})},
+    };
+}
+
+// The header checksum of an IPv4 header at `at`, made right again.
+void mend(Bytes& bytes, std::size_t at) {
+    if (at + 20 > bytes.size() || bytes[at] != 0x45)
+        return;
+    bytes[at + 10] = bytes[at + 11] = 0;
+    const std::uint16_t sum = packet::test::reference_checksum(std::span(bytes).subspan(at, 20));
+    bytes[at + 10] = static_cast<std::uint8_t>(sum >> 8);
+    bytes[at + 11] = static_cast<std::uint8_t>(sum);
+}
+
+// Some octets of the headers changed, so that most packets are still whole: values that mean
+// something somewhere are likelier than others.
+Bytes changed(std::mt19937& random, Bytes bytes) {
+    static constexpr std::array<std::uint8_t, 16> telling{0,  1,  2,   6,   17,  44,  47,  58,
+                                                          60, 64, 127, 224, 240, 254, 255, 0x45};
+    const std::size_t count = random() % 4 == 0 ? 0 : random() % 3;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = random() % std::min<std::size_t>(bytes.size(), 90);
+        bytes[at] = random() % 2 == 0 ? telling[random() % telling.size()]
+                                      : static_cast<std::uint8_t>(random());
+    }
+    if (random() % 16 == 0)
+        bytes.resize(random() % (bytes.size() + 1));
+    if (random() % 4 != 0) {
+        mend(bytes, outer_at + 28);
+        mend(bytes, outer_at);
+    }
+    return bytes;
+}
+
+struct Outcome {
+    std::array<std::vector<Bytes>, 2> sent;
+    std::vector<Bytes> punted;
+    std::vector<std::uint64_t> counts;
+
+    friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// Of what is sent: identifications of the outer header follow the order of sending.
+Bytes without_identification(Bytes bytes) {
+    const bool is_gre =
+        bytes.size() >= outer_at + 20 && bytes[12] == 0x08 && bytes[outer_at + 9] == 47;
+    if (is_gre)
+        for (const std::size_t at : {4U, 5U, 10U, 11U})
+            bytes[outer_at + at] = 0;
+    return bytes;
+}
+
+void add(std::vector<std::uint64_t>& counts, const PacketCount& count) {
+    counts.push_back(count.packets.get());
+    counts.push_back(count.bytes.get());
+}
+
+void add(std::vector<std::uint64_t>& counts, const Traffic& traffic) {
+    add(counts, traffic.in);
+    add(counts, traffic.out);
+}
+
+std::vector<std::uint64_t> all_counts(const Counters& counters) {
+    std::vector<std::uint64_t> counts;
+    for (const Count& count : counters.drops)
+        counts.push_back(count.get());
+    for (const Count& count : counters.punts)
+        counts.push_back(count.get());
+    for (const Traffic& traffic : counters.ports)
+        add(counts, traffic);
+    for (const Traffic& traffic : counters.tunnels)
+        add(counts, traffic);
+    for (std::uint16_t i = 0; i < next_free; ++i) {
+        add(counts, counters.leaves[i]);
+        add(counts, counters.adjacencies[i]);
+    }
+    for (std::uint16_t uplink = 0; uplink < 2; ++uplink)
+        for (const Family family : families)
+            add(counts, counters.of(UplinkId(uplink), PrefixSetId(0), family));
+    return counts;
+}
+
+using Bursts = std::vector<std::pair<PortId, std::vector<Bytes>>>;
+
+template <class Receive>
+Outcome outcome(const Bursts& bursts, Receive receive) {
+    Rig rig;
+    Outcome result;
+    for (const auto& [port, frames] : bursts) {
+        receive(rig, port, frames);
+        for (const PortId out : {lan, wan})
+            for (const Bytes& bytes : rig.sent(out))
+                result.sent[out.value].push_back(without_identification(bytes));
+        for (const auto& punts : {rig.first_class_punts(), rig.bulk_punts()})
+            for (const Punted& punt : punts)
+                result.punted.push_back(punt.bytes);
+        rig.now += 1'000'000'000;  // a new budget for what the kernel gets
+    }
+    // Packets of different flows may overtake each other.
+    for (auto& sent : result.sent)
+        std::ranges::sort(sent);
+    std::ranges::sort(result.punted);
+    result.counts = all_counts(rig.counters);
+    return result;
+}
+
+TEST_CASE("the express and the long way agree on packets made at random") {
+    std::mt19937 random(20);
+    const auto all = seeds();
+    Bursts bursts;
+    std::size_t frames = 0;
+    while (frames < 60'000) {
+        const PortId port{static_cast<std::uint16_t>(random() % 2)};
+        std::vector<Bytes> burst;
+        for (std::size_t size = 1 + random() % vector_size; burst.size() < size;)
+            if (const auto& [from, bytes] = all[random() % all.size()]; from == port)
+                burst.push_back(changed(random, bytes));
+        frames += burst.size();
+        bursts.emplace_back(port, std::move(burst));
+    }
+    const Outcome express =
+        outcome(bursts, [](Rig& rig, PortId port, const auto& burst) { rig.receive(port, burst); });
+    const Outcome in_full = outcome(
+        bursts, [](Rig& rig, PortId port, const auto& burst) { rig.receive_in_full(port, burst); });
+    // Both ways are really taken.
+    CHECK(express.sent[lan.value].size() > 5000);
+    CHECK(express.sent[wan.value].size() > 5000);
+    CHECK(express.punted.size() > 1000);
+    CHECK(express.sent == in_full.sent);
+    CHECK(express.punted == in_full.punted);
+    CHECK(express.counts == in_full.counts);
+}
+
+TEST_CASE("packets of one flow leave in their order") {
+    Rig rig;
+    std::vector<Bytes> burst;
+    for (std::uint16_t i = 0; i < vector_size; ++i)
+        burst.push_back(frame(lan_mac, host_mac, Ipv4{.identification = i}));
+    rig.receive(lan, burst);
+    const auto sent = rig.sent(wan);
+    REQUIRE(sent.size() == vector_size);
+    for (std::uint16_t i = 0; i < vector_size; ++i)
+        CHECK(sent[i][outer_at + 28 + 5] == i);
+}
+
+TEST_CASE("a group's members share the flows, and a flow has one") {
+    Rig express;
+    express.state.leaves[next_tunnel].adjacency = next_group;
+    for (std::uint16_t i = 0; i < 64; ++i) {
+        Ipv4 packet{.payload = Bytes(8, static_cast<std::uint8_t>(i))};
+        express.receive(lan, {frame(lan_mac, host_mac, packet), frame(lan_mac, host_mac, packet)});
+    }
+    CHECK(express.counters.adjacencies[next_gateway].packets.get() > 16);
+    CHECK(express.counters.adjacencies[next_tunnel].packets.get() > 16);
+    CHECK(express.counters.adjacencies[next_gateway].packets.get() % 2 == 0);
+    CHECK(express.sent(wan).size() == 128);
+}
+
+}  // namespace
+}  // namespace detour::node::test
