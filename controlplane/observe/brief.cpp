@@ -16,6 +16,9 @@ using nlohmann::json;
 
 constexpr std::size_t most_observations = 3;
 constexpr std::size_t most_steps = 12;
+// What a person wants to hear of a condition that held; of one that did not, everything.
+constexpr std::array<std::string_view, 5> telling{"score", "targets", "span", "inbound-share",
+                                                  "control-loss"};
 
 std::string text_at(const json& object, const char* name) {
     const auto found = object.find(name);
@@ -120,13 +123,22 @@ Section standing(const Question& question, const json& status) {
     return section;
 }
 
-Section reason(const Gist& gist) {
-    Section section{"Why", {}};
+Section reason(const Gist& gist, std::string title) {
+    Section section{std::move(title), {}};
     const Event& event = *gist.verdict.event;
     section.lines.push_back({event.time, fmt::format("{} [#{}]", event.headline, event.number)});
-    for (const Figure& figure : event.figures)
-        if (!figure.threshold.empty())
+    std::size_t others = 0;
+    for (const Figure& figure : event.figures) {
+        if (figure.threshold.empty())
+            continue;
+        if (!figure.holds || std::ranges::find(telling, figure.name) != telling.end())
             section.lines.push_back({"", figure_line(figure)});
+        else
+            ++others;
+    }
+    if (others > 0)
+        section.lines.push_back(
+            {"", fmt::format("and {} more conditions that held: detour why --all", others)});
     if (!event.note.empty())
         section.lines.push_back({"", event.note});
     std::size_t told = 0;
@@ -175,7 +187,7 @@ Section not_done(const Gist& gist) {
 
 // Nothing alarmed: what the judge of the carrying uplink says, and how far it is from acting.
 Section quiet(const Question& question, const json& status) {
-    Section section{"Why nothing was done", {}};
+    Section section{"Why nothing is done", {}};
     for (const json& uplink : list_at(status, "uplinks")) {
         for (const json& watch : list_at(uplink, "blocks")) {
             if (!is_about(watch, question) || text_at(watch, "verdict") == "AWAY")
@@ -196,14 +208,27 @@ Section quiet(const Question& question, const json& status) {
     return section;
 }
 
+// At home, no move, and nobody alarms: what the journal tells is past.
+bool is_over(const Question& question, const json& status) {
+    for (const json& row : list_at(status, "sets"))
+        if (is_about(row, question) &&
+            (text_at(row, "uplink") != text_at(row, "home") || !object_at(row, "move").empty()))
+            return false;
+    for (const json& uplink : list_at(status, "uplinks"))
+        for (const json& watch : list_at(uplink, "blocks"))
+            if (is_about(watch, question) && !is_calm_verdict(text_at(watch, "verdict")))
+                return false;
+    return true;
+}
+
 Section next(const Question& question, const json& status) {
     Section section{"Next", {}};
     for (const json& row : list_at(status, "sets")) {
         if (!is_about(row, question))
             continue;
-        const json explanation = object_at(row, "next");
-        std::string text =
-            fmt::format("{}/{}: {}", question.set, text_at(row, "family"), reason_of(explanation));
+        const std::string reason = reason_of(object_at(row, "next"));
+        std::string text = fmt::format("{}/{}: {}", question.set, text_at(row, "family"),
+                                       reason.empty() ? "nothing to do" : reason);
         if (const auto in = row.find("next_in_s"); in != row.end() && in->is_number())
             text += fmt::format(", in {}", age(in->get<double>()));
         section.lines.push_back({"", std::move(text)});
@@ -255,15 +280,16 @@ std::vector<std::string> smallest_change(const json& explanation) {
 std::vector<Section> brief(const Question& question, const Evidence& evidence, const json& status) {
     const Answer told = answer(question, evidence);
     const Gist gist = gist_of(evidence, told);
+    const bool is_past = is_over(question, status);
     std::vector<Section> sections{standing(question, status)};
+    if (is_past)
+        sections.push_back(quiet(question, status));
     if (gist.verdict.event != nullptr)
-        sections.push_back(reason(gist));
+        sections.push_back(reason(gist, is_past ? "Last alarm" : "Why"));
     if (!gist.steps.empty())
         sections.push_back(done(gist));
     if (gist.held.event != nullptr)
         sections.push_back(not_done(gist));
-    else if (gist.verdict.event == nullptr)
-        sections.push_back(quiet(question, status));
     sections.push_back(next(question, status));
     std::erase_if(sections, [](const Section& section) { return section.lines.empty(); });
     return sections;

@@ -46,15 +46,18 @@ int print_list(const json& document, Clock clock) {
     return code;
 }
 
-// "score 33.4 (at least 33), targets 6 of 6 (at least 4)": what it was compared with decides; the
-// rest is shown only when it failed.
+// "score 33.4 (at least 33), targets 6 of 6 (at least 4)"; what is only true or false is shown when
+// it is not what it should be.
 std::string figures_text(const json& figures) {
     std::vector<std::string> parts;
-    for (const json& figure : figures)
-        if (const std::string threshold = text_of(figure, "threshold"); !threshold.empty())
+    for (const json& figure : figures) {
+        const std::string threshold = text_of(figure, "threshold");
+        const bool is_plain = threshold == "yes" || threshold == "no";
+        if (!threshold.empty() && !(is_plain && figure.value("holds", true)))
             parts.push_back(fmt::format("{}{} {} ({})", figure.value("holds", true) ? "" : "NOT ",
                                         text_of(figure, "name"), text_of(figure, "value"),
                                         threshold));
+    }
     return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -79,8 +82,10 @@ void print_event(const json& event) {
         fmt::print("{}missing: {}\n", indent, missing);
     if (const std::string note = text_of(event, "note"); !note.empty())
         fmt::print("{}{}\n", indent, note);
+    // What it all rests on; other causes are events that stand above, and steps rest on them.
+    if (text_of(event, "kind") != "verdict")
+        return;
     for (const json& cause : event.at("because")) {
-        // Probes are what it all rests on; causes that are events stand above by themselves.
         if (text_of(cause, "text").starts_with("probe"))
             fmt::print("{}seen {}x: {}\n", indent, cause.at("records").size(),
                        text_of(cause, "text"));

@@ -93,20 +93,29 @@ std::string question(const char* verb, const Wish& wish, const std::vector<Set>&
                                    : fmt::format("{}: to {}.", verb, wish.to));
 }
 
+// `document`: what the daemon said, for JSON of one document however many sets there are.
 int submit_one(const Context& context, const std::string& verb, const Wish& wish,
-               const std::string& set) {
+               const std::string& set, json& document) {
     json body{{"set", set}, {"reason", wish.change.reason()}, {"actor", actor()}};
     if (!wish.to.empty())
         body["to"] = wish.to;
     if (wish.is_urgent)
         body["now"] = true;
     const Reply reply = client_of(context).post("/v1/" + verb, body);
+    if (context.output == Output::json) {
+        document = reply ? *reply : reply.error().body;
+        if (!reply)
+            document["error"] = reply.error().message;
+        document["set"] = set;
+        document["schema_version"] = schema_version;
+        if (reply)
+            return exit_code::ok;
+        return reply.error().kind == ClientError::Kind::unreachable ? exit_code::unreachable
+                                                                    : exit_code::error;
+    }
     if (!reply)
         return fail(reply.error(), context.output);
-    if (context.output == Output::json)
-        fmt::print("{}\n", reply->dump(2));
-    else
-        fmt::print("{} {}: begun: {}\n", verb, set, explain(reply->at("why")));
+    fmt::print("{} {}: begun: {}\n", verb, set, explain(reply->at("why")));
     return exit_code::ok;
 }
 
@@ -129,10 +138,15 @@ int submit(const Context& context, const std::string& verb, const Wish& wish,
         return exit_code::error;
     int worst = exit_code::ok;
     bool has_begun = false;
+    json documents = json::array();
     for (const Set& set : chosen) {
-        const int code = submit_one(context, verb, wish, set.name);
+        const int code = submit_one(context, verb, wish, set.name, documents.emplace_back());
         worst = std::max(worst, code);
         has_begun = has_begun || code == exit_code::ok;
+    }
+    if (context.output == Output::json) {
+        const json all_of_them{{"schema_version", schema_version}, {"sets", documents}};
+        fmt::print("{}\n", (wish.set == "all" ? all_of_them : documents.at(0)).dump(2));
     }
     if (!has_begun)
         return worst;

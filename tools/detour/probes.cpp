@@ -43,8 +43,9 @@ void print_sum(const std::string& first, const std::string& second, const Sum& s
     const Style style = sum.lost == 0          ? Style::green
                         : sum.lost == sum.sent ? Style::red
                                                : Style::yellow;
-    fmt::print("{:<24} {:<22} {:>6}  {}  {:>8.1f}  {}\n", first, second, sum.sent,
-               styled(fmt::format("{:>5}", percent(sum.loss())), style), sum.slowest_ms,
+    fmt::print("{:<24} {:<22} {:>6}  {}  {:>8}  {}\n", first, second, sum.sent,
+               styled(fmt::format("{:>5}", percent(sum.loss())), style),
+               sum.lost == sum.sent ? "-" : fmt::format("{:.1f}", sum.slowest_ms),
                short_age(sum.last_good_s));
 }
 

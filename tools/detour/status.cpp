@@ -11,6 +11,7 @@
 #include "conf/program/version.h"
 #include "tools/detour/daemon_reply.h"
 #include "tools/detour/status_screen.h"
+#include "tools/detour/telemetry.h"
 
 namespace detour::command {
 namespace {
@@ -23,6 +24,17 @@ json open_incident(const Client& client) {
     if (!reply || reply->at("incidents").empty() || !reply->at("incidents").at(0).at("open"))
         return nullptr;
     return reply->at("incidents").at(0);
+}
+
+// Of the data plane that answers beside detourd; empty: none does, or it has no such plane.
+std::string dataplane_version(const Context& context, const json& status) {
+    if (status.at("dataplane").value("kind", "") != "dpdk")
+        return {};
+    auto telemetry = Telemetry::connect(context.options.run().telemetry_socket());
+    if (!telemetry)
+        return {};
+    const Reply reply = telemetry->ask("/detour/version");
+    return reply && reply->is_object() ? reply->value("version", "") : "";
 }
 
 // A screen has one row for the prompt; a pipe gets as many lines, as long as they are.
@@ -44,9 +56,11 @@ int status(const Context& context, bool is_whole) {
     StatusView view{.status = *reply,
                     .incident = open_incident(client),
                     .command = std::string(program::version()),
-                    .dataplane = ""};
+                    .dataplane = dataplane_version(context, *reply)};
     if (context.output == Output::json) {
         view.status["incident"] = view.incident;
+        view.status["dataplane"]["version"] =
+            view.dataplane.empty() ? json(nullptr) : json(view.dataplane);
         fmt::print("{}\n", view.status.dump(2));
     } else {
         fmt::print("{}", status_screen(view, room(is_whole)));

@@ -184,7 +184,8 @@ std::string next_line(const json& set) {
     if (const json& move = set.at("move"); move.is_object())
         line += fmt::format("{} is at {}; ", text_of(move, "kind"), text_of(move, "step"));
     const json& next = set.at("next");
-    line += text_of(next, "rule");
+    const std::string rule = text_of(next, "rule");
+    line += rule.empty() && set.at("move").is_null() ? "nothing to do" : rule;
     if (const std::string missing = text_of(next, "missing"); !missing.empty())
         line += ", waits: " + missing;
     if (const json& in = set.at("next_in_s"); in.is_number())
@@ -245,7 +246,7 @@ Lines next_lines(const json& status, bool is_short) {
             lines.push_back(next_line(set));
     }
     for (const auto& [rule, count] : said)
-        lines.push_back(fmt::format("  {} sets: {}", count, rule));
+        lines.push_back(fmt::format("  {} sets: {}", count, rule.empty() ? "nothing to do" : rule));
     return lines;
 }
 

@@ -40,6 +40,10 @@ std::optional<json> chosen(const Context& context, const json& rows, const char*
     return std::nullopt;
 }
 
+std::string ago(const json& seconds) {
+    return seconds.is_number() ? short_age(seconds) + " ago" : "never";
+}
+
 void print_session(const json& peer, std::string_view indent) {
     const std::string state = text_of(peer, "state");
     const bool is_up = state == "Established";
@@ -51,7 +55,7 @@ void print_session(const json& peer, std::string_view indent) {
                peer.at("received").at("ipv4").get<std::size_t>(),
                peer.at("received").at("ipv6").get<std::size_t>());
     if (peer.contains("last_error"))
-        fmt::print("{}  last error {} ago: {}\n", indent,
+        fmt::print("{}last error {} ago: {}\n", std::string(indent.size() + 2, ' '),
                    short_age(peer.at("last_error").at("age_s")),
                    text_of(peer.at("last_error"), "text"));
 }
@@ -61,15 +65,19 @@ void print_watch(const json& watch) {
     const json& loss = watch.at("loss");
     fmt::print("  {:<18} {} for {}\n", block_name(watch), styled(verdict, style_of(verdict)),
                short_age(watch.at("since_s")));
-    fmt::print("      {}\n", explain(watch.at("why")));
+    if (verdict != "HEALTHY" && verdict != "AWAY")
+        fmt::print("      {}\n", explain(watch.at("why")));
     fmt::print("      loss: block {}, outside it {}, inside the provider {}; in {}\n",
                percent(loss.at("beacon")), percent(loss.at("control")),
                percent(loss.at("sentinel")), rate(watch.at("packets_per_second")));
-    fmt::print("      {}; way proven {} ago, block seen leaving {} ago\n",
-               watch.value("armed", false) ? styled("could take it", Style::green)
-                                           : fmt::format("could not take it: {}",
-                                                         text_of(watch.at("armed_why"), "missing")),
-               short_age(watch.at("tunnel_age_s")), short_age(watch.at("egress_age_s")));
+    if (verdict != "AWAY")
+        return;
+    const bool is_armed = watch.value("armed", false);
+    const std::string missing = text_of(watch.at("armed_why"), "missing");
+    fmt::print("      {}; way proven {}, block seen leaving {}\n",
+               is_armed ? styled("armed: could take it", Style::green)
+                        : styled("not armed: " + missing, Style::yellow),
+               ago(watch.at("tunnel_age_s")), ago(watch.at("egress_age_s")));
 }
 
 int print_uplinks(const json& rows) {
@@ -109,10 +117,11 @@ void print_set(const json& set) {
     for (const json& prefix : set.at("prefixes"))
         prefixes.push_back(prefix);
     const bool is_away = set.at("uplink") != set.at("home");
-    fmt::print("{}  {}\n  leaves by {} for {} (home: {}), placed by {}\n",
+    fmt::print("{}  {}\n  leaves by {} for {} (home: {}){}\n",
                styled(block_name(set), Style::strong), fmt::join(prefixes, ", "),
                styled(text_of(set, "uplink"), is_away ? Style::yellow : Style::green),
-               short_age(set.at("since_s")), text_of(set, "home"), text_of(set, "placed_by"));
+               short_age(set.at("since_s")), text_of(set, "home"),
+               is_away ? ", because of " + text_of(set, "placed_by") : "");
     for (const json& row : set.at("announced")) {
         fmt::print("  announced on {}", text_of(row, "uplink"));
         if (const auto prepends = row.value("prepends", 0U); prepends > 0)
@@ -122,7 +131,8 @@ void print_set(const json& set) {
     }
     if (!set.at("move").is_null())
         fmt::print("  {}: {}\n", text_of(set.at("move"), "kind"), text_of(set.at("move"), "step"));
-    fmt::print("  next: {}{}\n", explain(set.at("next")),
+    const std::string next = explain(set.at("next"));
+    fmt::print("  next: {}{}\n", next.empty() ? "nothing to do" : next,
                set.at("next_in_s").is_number() ? ", in " + short_age(set.at("next_in_s")) : "");
 }
 

@@ -126,7 +126,7 @@ TEST_CASE("of a verdict that did not come the conditions that failed are the cha
                 {"figures",
                  {figure("score", 12, 33, "none", false), figure("targets", 6, 4, "count", true),
                   figure("span", 2.1, 6, "seconds", false)}}}));
-    CHECK(text.find("Why nothing was done: | mail/ipv4 on provider: UNCLEAR: the score is below h "
+    CHECK(text.find("Why nothing is done: | mail/ipv4 on provider: UNCLEAR: the score is below h "
                     "for 2 h 0 min | smallest change: score against chance 12 must be at least 33; "
                     "and time it has lasted 2.10 s must be at least 6 s\n") != std::string::npos);
 }
@@ -135,6 +135,17 @@ TEST_CASE("a healthy set is told how far it is from a verdict") {
     const std::string text = told({}, status("provider", "HEALTHY", {{"rule", "HEALTHY"}}));
     CHECK(text.find("smallest change: packets of the block lost on 4 of 6 targets (1 now), until "
                     "the score is reached (at 13 % now)") != std::string::npos);
+}
+
+TEST_CASE("what is over is told as past, behind why nothing is done now") {
+    Evidence evidence;
+    evidence.acts = {nullrouted()};
+    const std::string text = told(evidence, status("provider", "HEALTHY", {{"rule", "HEALTHY"}}));
+    const auto now = text.find("Why nothing is done: | mail/ipv4 on provider: HEALTHY");
+    const auto past = text.find("Last alarm: | NULLROUTED on provider");
+    REQUIRE(now != std::string::npos);
+    REQUIRE(past != std::string::npos);
+    CHECK(now < past);
 }
 
 TEST_CASE("probes are summed by way: sent, lost, median and the last reply") {
