@@ -385,7 +385,9 @@ struct Controller::Machine {
         CommandAnswer answer{command.number, CommandAnswer::Verdict::accepted, {}, number};
         for (const decision::Action& action : last_actions) {
             if (const auto* held = std::get_if<decision::Held>(&action.deed)) {
-                answer.verdict = CommandAnswer::Verdict::refused;
+                // A fail-back that must wait is remembered, and begins by itself once it may.
+                if (!std::holds_alternative<decision::OperatorFailback>(command.deed))
+                    answer.verdict = CommandAnswer::Verdict::refused;
                 answer.why = held->why;
                 break;
             }

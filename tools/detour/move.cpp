@@ -115,7 +115,12 @@ int submit_one(const Context& context, const std::string& verb, const Wish& wish
     }
     if (!reply)
         return fail(reply.error(), context.output);
-    fmt::print("{} {}: begun: {}\n", verb, set, explain(reply->at("why")));
+    const json& why = reply->at("why");
+    if (const auto missing = why.find("missing"); missing != why.end())
+        fmt::print("{} {}: noted, and begun by itself as soon as it may; now: {}\n", verb, set,
+                   missing->get<std::string>());
+    else
+        fmt::print("{} {}: begun: {}\n", verb, set, explain(why));
     return exit_code::ok;
 }
 
