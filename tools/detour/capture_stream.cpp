@@ -106,8 +106,11 @@ std::expected<CaptureStream, ClientError> CaptureStream::open(const std::filesys
     }
     const wire::StartRequest start{.seconds = seconds};
     ::send(stream.descriptor_, &start, sizeof start, MSG_NOSIGNAL);
-    const ssize_t size =
-        ::recv(stream.descriptor_, stream.buffer_.data(), stream.buffer_.size(), 0);
+    ssize_t size = ::recv(stream.descriptor_, stream.buffer_.data(), stream.buffer_.size(), 0);
+    // Who refuses closes without having read all of the request: the kernel says that first, and
+    // what was sent to us after it.
+    if (size < 0 && errno == ECONNRESET)
+        size = ::recv(stream.descriptor_, stream.buffer_.data(), stream.buffer_.size(), 0);
     wire::Reply reply;
     if (size < static_cast<ssize_t>(sizeof reply))
         return std::unexpected(unreachable(socket, size < 0 ? errno : ECONNRESET));
