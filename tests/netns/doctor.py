@@ -55,8 +55,6 @@ class Running(unittest.TestCase):
         cls.cage = Cage(cls.lab)
         cls.cage.start()
         cls.node = cls.cage.detour
-        # The rest of a healthy host: what the lab's own network stack does not come with.
-        cls.node.sysctl({"net.ipv4.neigh.default.gc_thresh3": 8192, "net.ipv6.neigh.default.gc_thresh3": 8192})
 
     @classmethod
     def tearDownClass(cls):
@@ -95,10 +93,6 @@ class Running(unittest.TestCase):
         self.node.sysctl({"net.ipv4.conf.wan0.rp_filter": 1})
         # Nobody but detourd would set it back: without it the finding is a warning.
         self.assert_found_and_mended("sysctl", "net.ipv4.conf.wan0.rp_filter is 1", "warning")
-
-    def test_small_neighbour_table(self):
-        self.node.sysctl({"net.ipv4.neigh.default.gc_thresh3": 1024})
-        self.assert_found_and_mended("sysctl", "gc_thresh3 is 1024", "warning")
 
     def test_offloads_switched_on_under_the_data_plane(self):
         self.node.sh("ethtool -K phy-lan gro on")
@@ -284,7 +278,8 @@ class Stopped(unittest.TestCase):
             self.assertEqual(self.doctor(config).level("IOMMU"), "error")
         little = ("prlimit", "--memlock=65536:65536", "setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock")
         self.assertEqual(self.doctor(config, before=little).level("memlock"), "error")
-        self.assertEqual(self.doctor(config, before=("prlimit", "--memlock=unlimited", *little[2:])).level("memlock"), "ok")
+        # Root may lock what it likes.
+        self.assertEqual(self.doctor(config, before=little[:2]).level("memlock"), "ok")
 
     def test_hugepages_by_what_the_kernel_says(self):
         config = self.write("huge")
