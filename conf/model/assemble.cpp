@@ -52,6 +52,7 @@ Underlay assemble_underlay(const UnderlayDraft& draft, PortId port) {
     take(underlay.dscp, draft.dscp);
     take(underlay.dont_fragment, draft.dont_fragment);
     take(underlay.mtu, draft.mtu);
+    take(underlay.mss, draft.mss);
     take(underlay.keepalive, draft.keepalive);
     take(underlay.keepalive_retries, draft.keepalive_retries);
     return underlay;

@@ -27,6 +27,7 @@ void refuse_in_kernel(const UnderlayDraft& underlay, const Complaints& complaint
     refuse(underlay.dscp, std::optional<std::uint8_t>{});
     refuse(underlay.dont_fragment, DontFragment::set);
     refuse(underlay.mtu, 0);
+    refuse(underlay.mss, 0xffff);
     refuse(underlay.keepalive, Duration{});
     refuse(underlay.keepalive_retries, 0);
 }

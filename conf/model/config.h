@@ -74,7 +74,9 @@ struct Underlay {
     bool has_sequence = false;              // RFC 2890
     std::optional<std::uint8_t> dscp = {};  // of outer packets; nothing: the inner one's
     DontFragment dont_fragment = DontFragment::set;
-    std::optional<std::uint16_t> mtu = {};   // of inner packets; nothing: what the port leaves
+    std::optional<std::uint16_t> mtu = {};  // of inner packets; nothing: what the port leaves
+    std::uint16_t mss =
+        0xffff;  // TCP's, the most that passes if the MTU holds it; 0: not looked at
     std::optional<Duration> keepalive = {};  // how often one is sent; nothing: never
     std::uint8_t keepalive_retries = 3;      // unanswered ones until the tunnel is down
 

@@ -36,6 +36,7 @@ struct UnderlayDraft {
     Given<std::optional<std::uint8_t>> dscp;  // nothing: copy
     Given<DontFragment> dont_fragment;
     Given<std::uint16_t> mtu;
+    Given<std::uint16_t> mss;
     Given<Duration> keepalive;
     Given<std::uint8_t> keepalive_retries;
 

@@ -158,6 +158,10 @@ void collect_ports(Collector& out, const Config& config) {
     }
 }
 
+std::string mss_text(std::uint16_t mss) {
+    return mss == 0xffff ? "auto" : mss == 0 ? "off" : std::to_string(mss);
+}
+
 void collect_underlay(Collector& out, const Path& path, const Config& config,
                       const Underlay& underlay) {
     out.value(path + "port", config.port(underlay.port).name);
@@ -174,6 +178,7 @@ void collect_underlay(Collector& out, const Path& path, const Config& config,
     const std::uint32_t left = config.port(underlay.port).mtu - std::uint32_t{underlay.overhead()};
     out.value(path + "mtu", underlay.mtu ? std::uint32_t{*underlay.mtu} : left);
     out.otherwise(Setting::Source::derived, "what the port leaves").is_only_shown = !underlay.mtu;
+    out.value(path + "mss", mss_text(underlay.mss));
     out.value(path + "keepalive", underlay.keepalive);
     out.value(path + "keepalive-retries", std::uint32_t{underlay.keepalive_retries});
     out.otherwise(Setting::Source::standard, "").is_only_shown = !underlay.keepalive;

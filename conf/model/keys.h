@@ -20,9 +20,9 @@ inline constexpr std::array<Key, 3> port{"device", "addresses", "mtu"};
 inline constexpr std::array<Key, 10> uplink{"kind",    "port",      "underlay",  "inner",
                                             "gateway", "sentinels", "upstreams", "control-sources",
                                             "bgp",     "limit"};
-inline constexpr std::array<Key, 13> underlay{
-    "port", "local", "remote",    "gateway",          "key", "ttl", "checksum", "sequence", "dscp",
-    "df",   "mtu",   "keepalive", "keepalive-retries"};
+inline constexpr std::array<Key, 14> underlay{
+    "port",     "local", "remote", "gateway", "key", "ttl",       "checksum",
+    "sequence", "dscp",  "df",     "mtu",     "mss", "keepalive", "keepalive-retries"};
 inline constexpr std::array<Key, 7> bgp{
     "peers", "asn", "password-file", "ttl-security", "hold", "max-prefixes", "canary-communities"};
 inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};

@@ -74,6 +74,7 @@ UnderlayDraft read_underlay(const Section& uplink, const Node& node) {
             .dscp = underlay.value("dscp", parse_dscp),
             .dont_fragment = underlay.value("df", parse_dont_fragment),
             .mtu = underlay.value("mtu", parse_number_in<std::uint16_t, 576, 9216>),
+            .mss = underlay.value("mss", parse_mss),
             .keepalive = underlay.value("keepalive", parse_duration),
             .keepalive_retries =
                 underlay.value("keepalive-retries", parse_number_in<std::uint8_t, 1, 255>)};

@@ -195,6 +195,17 @@ Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text) {
     return static_cast<std::uint8_t>(*number);
 }
 
+Parsed<std::uint16_t> parse_mss(std::string_view text) {
+    if (text == "auto")
+        return std::uint16_t{0xffff};
+    if (text == "off")
+        return std::uint16_t{0};
+    const auto number = parse_number(text, 216, 9176, "a segment size");
+    if (!number)
+        return refuse("auto, off, or a segment size from 216 to 9176");
+    return static_cast<std::uint16_t>(*number);
+}
+
 Parsed<DontFragment> parse_dont_fragment(std::string_view text) {
     static constexpr std::array<std::pair<std::string_view, DontFragment>, 3> words{
         {{"set", DontFragment::set}, {"copy", DontFragment::copy}, {"clear", DontFragment::clear}}};

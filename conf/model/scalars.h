@@ -43,6 +43,8 @@ template <class T, std::uint64_t low, std::uint64_t high>
 
 // copy, or a number: what the outer header's DSCP is to be (RFC 2474).
 [[nodiscard]] Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text);
+// auto, off or a segment size: 0xffff, 0 or the number.
+[[nodiscard]] Parsed<std::uint16_t> parse_mss(std::string_view text);
 [[nodiscard]] Parsed<DontFragment> parse_dont_fragment(std::string_view text);
 
 [[nodiscard]] Parsed<Mode> parse_mode(std::string_view text);

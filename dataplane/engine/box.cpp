@@ -23,6 +23,7 @@
 #include "dataplane/engine/kernel_link.h"
 #include "dataplane/engine/lock.h"
 #include "dataplane/engine/log.h"
+#include "dataplane/engine/path_mtus.h"
 #include "dataplane/engine/port/port.h"
 #include "dataplane/engine/reload.h"
 #include "dataplane/engine/slots.h"
@@ -118,6 +119,7 @@ struct Box::Parts {
     std::optional<fib::Publisher> publisher;
     std::unique_ptr<Fabric> fabric;
     std::optional<Keepalives> keepalives;
+    std::optional<PathMtus> path_mtus;
     std::optional<LinkWatch> links;
     std::unique_ptr<mirror::Mirror> kernel;
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
@@ -364,6 +366,7 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
             return started;
     fabric->start();
     is_forwarding = true;
+    path_mtus.emplace(config, tunnels, tunnel_twins, *fabric, now());
     keepalives.emplace(tunnels, tunnel_twins, *fabric, *publisher, buffers.get(), now());
     interfaces.resize(ports.size());
     follow_links();
@@ -468,8 +471,10 @@ void Box::Parts::turn() {
         kernel->on_readable(now());
     if (const auto deadline = kernel->next_deadline(); deadline && *deadline <= now())
         kernel->on_time(now());
-    if (keepalives)
+    if (is_forwarding) {
         keepalives->on_time(now());
+        path_mtus->look(now());
+    }
     if (events[1].revents != 0)
         links->clear();
     if (is_forwarding && (events[1].revents != 0 || now() >= next_link_poll))
@@ -499,6 +504,7 @@ Box::~Box() {
     if (parts.fabric)
         parts.fabric->stop();
     parts.keepalives.reset();
+    parts.path_mtus.reset();
     parts.fabric.reset();
     parts.kernel.reset();
     parts.ports.clear();

@@ -47,7 +47,8 @@ mirror::TunnelDevice tunnel_device(const model::Uplink& uplink, InterfaceIndex i
             .has_checksum = underlay.has_checksum,
             .has_sequence = underlay.has_sequence,
             .dont_fragment = policy_of(underlay.dont_fragment),
-            .dscp = underlay.dscp};
+            .dscp = underlay.dscp,
+            .mss = underlay.mss};
 }
 
 }  // namespace detour::engine

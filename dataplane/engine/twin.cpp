@@ -71,14 +71,14 @@ std::expected<void, Error> set_mac(int control, const TwinRequest& twin) {
     return {};
 }
 
-std::expected<void, Error> set_mtu(int control, const TwinRequest& twin) {
-    ifreq request = request_for(twin.name);
-    if (ioctl(control, SIOCGIFMTU, &request) == 0 && request.ifr_mtu == twin.mtu)
+std::expected<void, Error> change_mtu(int control, const std::string& name, std::uint16_t mtu) {
+    ifreq request = request_for(name);
+    if (ioctl(control, SIOCGIFMTU, &request) == 0 && request.ifr_mtu == mtu)
         return {};
-    request.ifr_mtu = twin.mtu;
+    request.ifr_mtu = mtu;
     if (ioctl(control, SIOCSIFMTU, &request) != 0)
         return std::unexpected(
-            system_error(fmt::format("cannot set the MTU of {} to {}", twin.name, twin.mtu)));
+            system_error(fmt::format("cannot set the MTU of {} to {}", name, mtu)));
     return {};
 }
 
@@ -158,7 +158,7 @@ std::expected<Twin, Error> Twin::open(const TwinRequest& request, Keeper& keeper
         return std::unexpected(set.error());
     if (is_new || request.kind == TwinKind::tap) {
         // A TUN that was there keeps its MTU: the path's, once learned, is published there.
-        if (auto set = set_mtu(control->get(), request); !set)
+        if (auto set = change_mtu(control->get(), request.name, request.mtu); !set)
             return std::unexpected(set.error());
     }
     if (auto secured = secure(twin.name_, twin.kind_, twin.queue_.get(), is_new, keeper, undo);
@@ -177,6 +177,21 @@ std::expected<Twin, Error> Twin::open(const TwinRequest& request, Keeper& keeper
 void Twin::set_carrier(Carrier carrier) {
     int is_on = carrier == Carrier::on ? 1 : 0;
     ioctl(queue_.get(), TUNSETCARRIER, &is_on);
+}
+
+std::optional<std::uint16_t> Twin::mtu() const {
+    const auto control = control_socket();
+    ifreq request = request_for(name_);
+    if (!control || ioctl(control->get(), SIOCGIFMTU, &request) != 0)
+        return std::nullopt;
+    return static_cast<std::uint16_t>(request.ifr_mtu);
+}
+
+std::expected<void, Error> Twin::set_mtu(std::uint16_t mtu) {
+    const auto control = control_socket();
+    if (!control)
+        return std::unexpected(control.error());
+    return change_mtu(control->get(), name_, mtu);
 }
 
 void Twin::remove(const std::string& name) {

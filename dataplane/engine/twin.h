@@ -48,6 +48,9 @@ class Twin {
     [[nodiscard]] bool is_resumed() const { return is_resumed_; }
 
     void set_carrier(Carrier carrier);
+    // As the kernel has it; nothing when the interface is gone.
+    [[nodiscard]] std::optional<std::uint16_t> mtu() const;
+    [[nodiscard]] std::expected<void, Error> set_mtu(std::uint16_t mtu);
 
     // A clean stop: what this or a crashed instance made without a keeper goes away.
     static void remove(const std::string& name);

@@ -64,7 +64,9 @@ struct alignas(64) Adjacency {
     std::uint16_t group_size = 0;
     std::uint8_t options = 0;  // tunnel: packet::gre_option; 0 is the plain form
     std::uint8_t dscp = 0;     // tunnel: with gre_option::fixed_dscp
-    std::array<std::uint8_t, 4> reserved{};
+    std::uint16_t mss = 0;     // tunnel: largest TCP segment size let through, if the MTU holds it;
+                               // 0: not looked at
+    std::array<std::uint8_t, 2> reserved{};
     std::array<std::uint8_t, max_header_size> header{};
 
     friend bool operator==(const Adjacency&, const Adjacency&) = default;

@@ -41,6 +41,7 @@ struct TunnelDevice {
     bool has_sequence = false;
     packet::DontFragment dont_fragment = packet::DontFragment::set;
     std::optional<std::uint8_t> dscp = {};
+    std::uint16_t mss = 0;  // as fib::Adjacency's
 
     [[nodiscard]] packet::GreEndpoint endpoint() const {
         return {local, remote, key, ttl, has_checksum, has_sequence, dont_fragment, dscp};

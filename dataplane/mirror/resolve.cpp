@@ -240,6 +240,7 @@ Resolved Resolver::resolve_tunnel(const TunnelDevice& tunnel) const {
     adjacency.checksum = outer.checksum;
     adjacency.options = endpoint.options();
     adjacency.dscp = endpoint.dscp.value_or(0);
+    adjacency.mss = tunnel.mss;
     packet::header_at<packet::EthernetHeader>(adjacency.header.data()).type =
         packet::Be16::of(packet::ethertype_of(tunnel.local.family()));
     adjacency.outer_offset = adjacency.header_size;

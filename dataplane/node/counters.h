@@ -83,11 +83,29 @@ struct KeepaliveCount {
     Count heard;
 };
 
+// The last word of a router on a tunnel's outer path about what fits it. The worker writes, the
+// engine reads.
+class PathReport {
+ public:
+    void tell(std::uint16_t mtu) {
+        last_.store(mtu, std::memory_order_relaxed);
+        count_.add(1);
+    }
+    [[nodiscard]] std::uint64_t count() const { return count_.get(); }
+    // 0xffff while there was none.
+    [[nodiscard]] std::uint16_t last() const { return last_.load(std::memory_order_relaxed); }
+
+ private:
+    Count count_;
+    std::atomic<std::uint16_t> last_{0xffff};
+};
+
 struct Counters {
     explicit Counters(const Extent& extent)
         : ports(extent.ports),
           tunnels(extent.tunnels),
           keepalives(extent.tunnels),
+          path_mtus(extent.tunnels),
           set_count_(extent.sets),
           passive_(extent.uplinks * extent.sets * families.size()) {}
 
@@ -97,6 +115,7 @@ struct Counters {
     std::vector<Traffic> ports;                   // frames
     std::vector<Traffic> tunnels;                 // inner packets
     std::vector<KeepaliveCount> keepalives;       // by tunnel
+    std::vector<PathReport> path_mtus;            // by tunnel
     CounterPages leaves{65536};                   // by fib::LeafIndex: what routes were used
     CounterPages adjacencies{65536};              // by place in ForwardingState::adjacencies
 

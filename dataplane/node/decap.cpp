@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/node/decap.h"
 
+#include "dataplane/node/forward.h"
 #include "dataplane/node/keepalive.h"
 #include "dataplane/packet/ecn.h"
 #include "dataplane/packet/gre.h"
@@ -39,6 +40,17 @@ Finding check_nested_ipv6(const Context& context, const Packet& inner) {
     return gre.offset || !gre.finding.is_ok() ? Finding(Drop::gre_nested) : Finding();
 }
 
+// What a host behind the tunnel may send us must fit it as well as what we send.
+template <class Header>
+void clamp_arrived_syn(const Context& context, Header& header, const Packet& inner,
+                       const TunnelMatch& match) {
+    const fib::ForwardingState& state = *context.state;
+    const fib::Adjacency& tunnel =
+        state.adjacencies[state.tunnel_ends[match.tunnel.value].adjacency];
+    if (tunnel.verb == fib::Verb::tunnel && tunnel.mss != 0)
+        clamp_syn(header, inner, tunnel);
+}
+
 // The inner packet as it is to be routed; `inner.size` is what the outer packet has left for it.
 Finding check_inner_ipv4(const Context& context, Packet& inner, const Outer& outer) {
     const Finding finding = packet::check_ipv4(inner.bytes());
@@ -53,6 +65,8 @@ Finding check_inner_ipv4(const Context& context, Packet& inner, const Outer& out
             return nested;
     if (context.state->own.has_ipv4(header.source.raw()))
         return Drop::own_source;
+    if (packet::is_tcp_syn(header, inner.size)) [[unlikely]]
+        clamp_arrived_syn(context, header, inner, outer.match);
     return packet::take_outer_ecn(header, outer.traffic_class);
 }
 
@@ -68,6 +82,8 @@ Finding check_inner_ipv6(const Context& context, Packet& inner, const Outer& out
             return nested;
     if (context.state->own.has_ipv6(header.source.data()))
         return Drop::own_source;
+    if (packet::is_tcp_syn(header, inner.size)) [[unlikely]]
+        clamp_arrived_syn(context, header, inner, outer.match);
     return packet::take_outer_ecn(header, outer.traffic_class);
 }
 

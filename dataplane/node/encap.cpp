@@ -79,6 +79,9 @@ void encap_lane(Context& context, Family family, Lane& lane, const Selection& se
             continue;
         }
         take_step(header);
+        if (packet::is_tcp_syn(header, packet.size)) [[unlikely]]
+            if (next.mss != 0)
+                clamp_syn(header, packet, next);
         run.add(packet.adjacency, packet.size);
         push<Header>(context, next, packet, family, traffic_class_of(header));
     }

@@ -7,7 +7,9 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "dataplane/fib/forwarding_state.h"
 #include "dataplane/node/counters.h"
@@ -15,6 +17,7 @@
 #include "dataplane/packet/finding.h"
 #include "dataplane/packet/ipv4.h"
 #include "dataplane/packet/ipv6.h"
+#include "dataplane/packet/tcp_mss.h"
 
 namespace detour::node {
 
@@ -42,6 +45,16 @@ inline void take_step(packet::Ipv6Header& header) {
 }
 [[nodiscard]] inline std::uint8_t traffic_class_of(const packet::Ipv6Header& header) {
     return header.traffic_class();
+}
+
+// Lowers the segment size in a TCP SYN to what fits the tunnel that it goes into or came out of.
+template <class Header>
+inline void clamp_syn(Header& header, const Packet& packet, const fib::Adjacency& tunnel) {
+    constexpr Family family =
+        std::is_same_v<Header, packet::Ipv4Header> ? Family::ipv4 : Family::ipv6;
+    const std::uint16_t fitting = packet::segment_size(tunnel.mtu, family);
+    packet::clamp_mss({reinterpret_cast<std::uint8_t*>(&header + 1), packet.size - sizeof header},
+                      std::min(fitting, tunnel.mss));
 }
 
 // The buffer now holds a frame that starts at `frame`.

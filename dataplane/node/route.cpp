@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/node/route.h"
 
+#include "dataplane/node/path_mtu.h"
 #include "dataplane/packet/flow.h"
 #include "dataplane/packet/ipv4.h"
 #include "dataplane/packet/ipv6.h"
@@ -108,6 +109,12 @@ Drop drop_reason(const Packet& packet, const Adjacency& adjacency) {
     return packet.origin.is_tunnel() && reason == Drop::blackhole ? Drop::inner_not_ours : reason;
 }
 
+void punt(Context& context, const Packet& packet, Punt reason) {
+    if (reason == Punt::local)
+        note_path_mtu(context, packet);
+    context.punt(packet, reason);
+}
+
 void end_without_answer(Context& context, const Packet& packet) {
     if (packet.origin.is_tunnel())
         context.drop(packet, Drop::inner_not_ours);
@@ -138,7 +145,7 @@ Routed route_lane(Context& context, Lane& lane) {
         else if (next->verb == Verb::forward)
             routed.forward.push(i);
         else if (next->verb == Verb::punt)
-            context.punt(packet, static_cast<Punt>(next->reason));
+            punt(context, packet, static_cast<Punt>(next->reason));
         else
             context.drop(packet, drop_reason(packet, *next));
     }

@@ -17,7 +17,7 @@ import ipaddress
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import build
 from .process import Failed, wait_until
@@ -66,6 +66,7 @@ class Uplink:
     local: str = ""
     remote: str = ""
     key: int | None = None
+    underlay: dict = field(default_factory=dict)  # further keys of the configuration
 
     @property
     def device(self) -> str:
@@ -114,8 +115,9 @@ class Box:
                                     {family_of(gateway): gateway for gateway in gateways})
         return self.uplinks[name]
 
-    def gre_uplink(self, name: str, port: Port, *, local: str, remote: str, inner: tuple, key: int | None = None) -> Uplink:
-        self.uplinks[name] = Uplink(len(self.uplinks), name, "gre", port, inner, {}, local, remote, key)
+    def gre_uplink(self, name: str, port: Port, *, local: str, remote: str, inner: tuple, key: int | None = None,
+                   **underlay) -> Uplink:
+        self.uplinks[name] = Uplink(len(self.uplinks), name, "gre", port, inner, {}, local, remote, key, underlay)
         return self.uplinks[name]
 
     def prefix_set(self, name: str, prefixes: tuple, *, uplink: str, next_hops: tuple, beacons: tuple = ()) -> PrefixSet:
@@ -143,7 +145,7 @@ class Box:
                 entry = {"kind": "direct", "port": uplink.port.name,
                          "bgp": {"peers": list(uplink.gateways.values()), "asn": 64496}}
             else:
-                underlay = {"port": uplink.port.name, "local": uplink.local, "remote": uplink.remote}
+                underlay = {"port": uplink.port.name, "local": uplink.local, "remote": uplink.remote, **uplink.underlay}
                 if uplink.key is not None:
                     underlay["key"] = uplink.key
                 entry = {"kind": "gre", "underlay": underlay, "inner": list(uplink.addresses)}

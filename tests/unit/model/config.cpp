@@ -113,6 +113,7 @@ TEST_CASE("every key is heeded") {
     CHECK(partner.underlay->has_sequence);
     CHECK(partner.underlay->dscp == 48);
     CHECK(partner.underlay->dont_fragment == DontFragment::copy);
+    CHECK(partner.underlay->mss == 1300);
     CHECK(partner.underlay->keepalive == 3s);
     CHECK(partner.underlay->keepalive_retries == 4);
     CHECK(partner.underlay->overhead() == 36);
