@@ -8,7 +8,8 @@
 //
 // Ordinary IPv4 has no options, TTL beyond 1, and addresses outside 0/8, 127/8, 224/4 and 255/8;
 // ordinary IPv6 has a hop limit beyond 1, addresses in 2000::/3 or fc00::/7, and no header next
-// that a router or a tunnel's end may have to look at.
+// that a router or a tunnel's end may have to look at. Neither begins a TCP connection: its segment
+// size may have to be lowered (tcp_mss.h).
 #pragma once
 
 #include <array>
@@ -23,6 +24,7 @@
 #include "dataplane/packet/gre_options.h"
 #include "dataplane/packet/ipv4.h"
 #include "dataplane/packet/ipv6.h"
+#include "dataplane/packet/tcp_mss.h"
 
 namespace detour::packet {
 
@@ -88,7 +90,9 @@ class FrameToUs {
     // Bitwise, so that it is one branch.
     return ((header.version_and_ihl == 0x45) &
             (total_length - sizeof(Ipv4Header) <= size - sizeof(Ipv4Header)) & (header.ttl > 1) &
-            ((classes & first_octet::ordinary_ipv4) != 0) & is_plain_ipv4_checksum_right(ip)) != 0;
+            ((classes & first_octet::ordinary_ipv4) != 0) & is_plain_ipv4_checksum_right(ip)) !=
+               0 &&
+           !is_tcp_syn(header, total_length);
 }
 
 // `size` octets are there, at least 40.
@@ -98,7 +102,8 @@ class FrameToUs {
         first_octet::classes[header.source[0]] & first_octet::classes[header.destination[0]];
     return ((header.version() == 6) & (header.total_length() <= size) & (header.hop_limit > 1) &
             ((classes & first_octet::ordinary_ipv6) != 0) &
-            ((first_octet::classes[header.next_header] & first_octet::next_header) != 0)) != 0;
+            ((first_octet::classes[header.next_header] & first_octet::next_header) != 0)) != 0 &&
+           !is_tcp_syn(header, header.total_length());
 }
 
 }  // namespace detour::packet
