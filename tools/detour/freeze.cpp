@@ -98,7 +98,7 @@ Action declare_thaw(CLI::App& arguments) {
     const auto change = std::make_shared<Change>();
     declare_reason(arguments, *change);
     arguments.footer("Exit status: 0 thawed, 1 detourd does not say so yet, 2 refused.\n");
-    return [](const Context& context) { return thaw(context); };
+    return [change](const Context& context) { return thaw(context); };
 }
 
 }  // namespace detour::command
