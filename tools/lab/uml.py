@@ -26,6 +26,9 @@ MODULES = ("crc-ccitt", "ipv6", "gre", "ip_tunnel", "ip_gre", "tunnel6", "ip6_tu
 PROGRAMS = ("/bin/ip", "/sbin/tc", "/usr/sbin/bird", "/usr/sbin/birdc", "/sbin/ethtool")
 DONE = "@done "
 READY_SECONDS = 40
+# On a busy host the machine once in a while misses that its console became readable, and would notice with the
+# next byte. An empty line means nothing to its shell.
+NUDGE, NUDGE_SECONDS = b"\n", 2
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc none /proc
@@ -41,6 +44,7 @@ ip() { /bin/ip "$@"; }
 tc() { /bin/tc "$@"; }
 echo "%sready"
 while IFS= read -r line; do
+    [ -n "$line" ] || continue
     (eval "$line") </dev/null 2>&1
     echo "%s$?"
 done
@@ -178,9 +182,12 @@ class Machine(Node):
                 status = match.group(1).decode()
                 return text + ("\n" if text else ""), 0 if status == "ready" else int(status)
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.console], [], [], left)[0]:
+            if left <= 0:
                 raise Failed(f"{self.name}: the machine's console was silent for {seconds:g} s; it said:\n"
                              + heard.decode(errors="replace")[-2000:])
+            if not select.select([self.console], [], [], min(left, NUDGE_SECONDS))[0]:
+                self.console.sendall(NUDGE)
+                continue
             more = self.console.recv(65536)
             if not more:
                 raise Failed(f"{self.name}: the machine ended; it said:\n" + heard.decode(errors="replace")[-2000:])
