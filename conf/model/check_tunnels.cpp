@@ -24,7 +24,7 @@ void refuse_in_kernel(const UnderlayDraft& underlay, const Complaints& complaint
     };
     refuse(underlay.checksum, false);
     refuse(underlay.sequence, false);
-    refuse(underlay.dscp, std::optional<std::uint8_t>{});
+    refuse(underlay.dscp, std::nullopt);
     refuse(underlay.dont_fragment, DontFragment::set);
     refuse(underlay.mtu, 0);
     refuse(underlay.mss, 0xffff);
