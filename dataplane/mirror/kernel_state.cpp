@@ -127,7 +127,25 @@ void KernelState::remove_nexthop(NexthopId id) {
         remove_nexthop(group_id);
 }
 
+// The kernel tells of a route as a blackhole while the object that it names is one, and says
+// nothing of the route when the object leads elsewhere again: what belongs to the route itself is
+// unicast.
+std::optional<RouteEvent> KernelState::without_borrowed_type(const RouteEvent& event) const {
+    if (event.path.type != RouteType::blackhole || event.path.nexthop.value == 0)
+        return std::nullopt;
+    const Nexthop* object = nexthops_.find(event.path.nexthop);
+    if (object != nullptr && object->members.size() == 1)
+        object = nexthops_.find(object->members.front().id);
+    if (object == nullptr || !object->is_blackhole)
+        return std::nullopt;
+    RouteEvent own = event;
+    own.path.type = RouteType::unicast;
+    return own;
+}
+
 void KernelState::take(const RouteEvent& event) {
+    if (const auto own = without_borrowed_type(event))
+        return take(*own);
     const TableName name{event.family(), event.table};
     const auto effect = table(name).apply(event, clock_);
     if (effect.is_change)

@@ -98,6 +98,7 @@ class KernelState {
     void take(const RuleEvent& event);
     void link_changed(const std::optional<Link>& before, const Link& link);
     std::size_t offer_route(const RouteEvent& event);
+    [[nodiscard]] std::optional<RouteEvent> without_borrowed_type(const RouteEvent& event) const;
     std::size_t end_rules(Family family);
     std::size_t end_routes();
 

@@ -50,6 +50,8 @@ std::size_t KernelState::offer(const Event& event) {
 }
 
 std::size_t KernelState::offer_route(const RouteEvent& event) {
+    if (const auto own = without_borrowed_type(event))
+        return offer_route(*own);
     const TableName name{event.family(), event.table};
     const auto scope = dump_.device ? RouteTable::Scope([this](PathId id) {
         const Path& path = paths_[id];

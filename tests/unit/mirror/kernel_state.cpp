@@ -187,6 +187,39 @@ TEST_CASE("a removed nexthop object takes its routes, and empty groups with thei
     CHECK(main_routes(kernel, Family::ipv4).empty());
 }
 
+TEST_CASE("a route told as a blackhole for its object's sake leads where the object leads") {
+    House house;
+    KernelState& kernel = house.kernel();
+    const NexthopId alone(40);
+    const NexthopId group(41);
+    Nexthop blackhole;
+    blackhole.is_blackhole = true;
+    kernel.apply(NexthopEvent{Change::set, alone, blackhole});
+    Nexthop one;
+    one.members = {{alone, 1}};
+    kernel.apply(NexthopEvent{Change::set, group, one});
+    for (const NexthopId id : {alone, group}) {
+        RouteEvent told = route("10.0.0.0/8", "via 10.1.0.2 dev 3");
+        told.path = Path{};
+        told.path.type = RouteType::blackhole;
+        told.path.nexthop = id;
+        told.is_replacement = true;
+        kernel.apply(told);
+        CHECK(main_routes(kernel, Family::ipv4).front().starts_with("10.0.0.0/8 unicast nhid"));
+        kernel.begin_dump({Kind::routes, Family::ipv4, std::nullopt, main_table});
+        CHECK(kernel.offer(told) == 0);
+        CHECK(kernel.end_dump() == 0);
+    }
+    // One that is a blackhole of its own stays one, whatever object it names.
+    kernel.apply(NexthopEvent{Change::set, alone, Nexthop{}});
+    RouteEvent own = route("10.1.0.0/16", "via 10.1.0.2 dev 3");
+    own.path = Path{};
+    own.path.type = RouteType::blackhole;
+    own.path.nexthop = alone;
+    kernel.apply(own);
+    CHECK(main_routes(kernel, Family::ipv4).back().starts_with("10.1.0.0/16 blackhole"));
+}
+
 TEST_CASE("rules stand by priority, equal ones in the order of their coming") {
     House house;
     house.rule(400, "from 198.51.100.0/24 lookup 2");
