@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <iterator>
 #include <optional>
@@ -28,56 +27,54 @@ WallTime wall_now() {
     return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
 }
 
-Response journal_failure(const observe::JournalError& error) {
-    return failure(503, error.message, "look at the disk of --state-dir");
-}
+// The journal, and what it says there was, oldest first.
+struct Past {
+    observe::Reader reader;
+    std::vector<observe::Incident> incidents;
+};
 
-std::optional<std::uint64_t> number(std::string_view text, std::uint64_t otherwise) {
-    if (text.empty())
-        return otherwise;
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
+std::expected<Past, observe::JournalError> read_past(const std::filesystem::path& journal) {
+    auto reader = observe::Reader::open(journal);
+    if (!reader)
+        return std::unexpected(reader.error());
+    auto found = observe::find_incidents(*reader);
+    if (!found)
+        return std::unexpected(found.error());
+    return Past{std::move(*reader), std::move(*found)};
 }
 
 Response incidents(const std::filesystem::path& journal, const Request& request) {
-    const auto count = number(request.parameter("count"), default_count);
+    const auto count = request.number("count", default_count);
     if (!count)
         return failure(400, "count is a whole number");
-    const auto reader = observe::Reader::open(journal);
-    if (!reader)
-        return journal_failure(reader.error());
-    const auto found = observe::find_incidents(*reader);
-    if (!found)
-        return journal_failure(found.error());
+    const auto past = read_past(journal);
+    if (!past)
+        return journal_failure(past.error());
+    const auto& found = past->incidents;
     json list = json::array();
-    for (auto incident = found->rbegin(); incident != found->rend() && list.size() < *count;
+    for (auto incident = found.rbegin(); incident != found.rend() && list.size() < *count;
          ++incident)
         list.push_back(observe::to_json(*incident, wall_now()));
-    return {200, {{"incidents", std::move(list)}, {"total", found->size()}}};
+    return {200, {{"incidents", std::move(list)}, {"total", found.size()}}};
 }
 
 Response incident(const std::filesystem::path& journal, const Request& request) {
-    const auto id = number(request.parameter("id"), 0);
+    const auto id = request.number("id", 0);
     if (!id)
         return failure(400, fmt::format("\"{}\" is no incident's number", request.parameter("id")),
                        "detour incidents lists them");
-    const auto reader = observe::Reader::open(journal);
-    if (!reader)
-        return journal_failure(reader.error());
-    const auto found = observe::find_incidents(*reader);
-    if (!found)
-        return journal_failure(found.error());
-    if (found->empty())
+    const auto past = read_past(journal);
+    if (!past)
+        return journal_failure(past.error());
+    const auto& found = past->incidents;
+    if (found.empty())
         return failure(404, "there was no incident, as far as the journal goes back");
     const auto chosen =
-        *id == 0 ? std::prev(found->end()) : std::ranges::find(*found, *id, &observe::Incident::id);
-    if (chosen == found->end())
+        *id == 0 ? std::prev(found.end()) : std::ranges::find(found, *id, &observe::Incident::id);
+    if (chosen == found.end())
         return failure(404, fmt::format("there is no incident {}", *id),
                        "detour incidents lists them");
-    auto document = observe::timeline(*reader, *chosen, wall_now());
+    auto document = observe::timeline(past->reader, *chosen, wall_now());
     if (!document)
         return journal_failure(document.error());
     return {200, std::move(*document)};
@@ -102,6 +99,10 @@ Response probes(const std::filesystem::path& journal) {
 }
 
 }  // namespace
+
+Response journal_failure(const observe::JournalError& error) {
+    return failure(503, error.message, "look at the disk of --state-dir");
+}
 
 std::vector<Resource> history(const std::filesystem::path& journal) {
     return {

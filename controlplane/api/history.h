@@ -12,8 +12,12 @@
 #include <vector>
 
 #include "controlplane/api/server.h"
+#include "controlplane/observe/journal_error.h"
 
 namespace detour::api {
+
+// For whoever reads the journal: it cannot be read.
+[[nodiscard]] Response journal_failure(const observe::JournalError& error);
 
 [[nodiscard]] std::vector<Resource> history(const std::filesystem::path& journal);
 

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <iterator>
 #include <optional>
@@ -31,24 +30,10 @@ constexpr std::chrono::seconds longest_wait{30};
 // Rows are committed four times a second.
 constexpr std::chrono::milliseconds look_again{200};
 
-std::optional<std::uint64_t> number(std::string_view text, std::uint64_t otherwise) {
-    if (text.empty())
-        return otherwise;
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
-Response journal_failure(const observe::JournalError& error) {
-    return failure(503, error.message, "look at the disk of --state-dir");
-}
-
 Response events(const Sources& sources, const Request& request) {
-    const auto after = number(request.parameter("after"), 0);
-    const auto count = number(request.parameter("count"), default_count);
-    const auto wait = number(request.parameter("wait"), 0);
+    const auto after = request.number("after", 0);
+    const auto count = request.number("count", default_count);
+    const auto wait = request.number("wait", 0);
     if (!after || !count || !wait)
         return failure(400, "after, count and wait are whole numbers");
     const auto reader = observe::Reader::open(sources.journal);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -105,6 +106,18 @@ void answer(const Resource& resource, const httplib::Request& from, httplib::Res
 std::string_view Request::parameter(const std::string& name) const {
     const auto found = query.find(name);
     return found == query.end() ? std::string_view{} : found->second;
+}
+
+std::optional<std::uint64_t> Request::number(const std::string& name,
+                                             std::uint64_t otherwise) const {
+    const std::string_view text = parameter(name);
+    if (text.empty())
+        return otherwise;
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    return value;
 }
 
 Response failure(int status, std::string error, std::string hint) {

@@ -8,12 +8,14 @@
 // socket's file mode: owner and group.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,9 @@ struct Request {
 
     // The value of a query parameter, empty when it is not there.
     [[nodiscard]] std::string_view parameter(const std::string& name) const;
+    // The same as a whole number, `otherwise` when it is not there; nothing if it is none.
+    [[nodiscard]] std::optional<std::uint64_t> number(const std::string& name,
+                                                      std::uint64_t otherwise) const;
 };
 
 struct Response {
