@@ -355,17 +355,6 @@ void Decider::Machine::on(const Reload& input) {
         evaluate_all();
 }
 
-void Decider::Machine::on(const OperatorMode& input) {
-    options.mode = input.mode;
-    evaluate_all();
-}
-
-void Decider::Machine::on(const OperatorFreeze& input) {
-    is_frozen = input.state == OperatorFreeze::State::frozen;
-    say(Persist{});
-    evaluate_all();
-}
-
 void Decider::Machine::on(const Acknowledgement& input) {
     using Fact = Acknowledgement::Fact;
     if (input.fact == Fact::sent)

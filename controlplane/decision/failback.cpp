@@ -136,22 +136,6 @@ void Decider::Machine::consider_returns() {
         start_failback(quietest);
 }
 
-void Decider::Machine::on(const OperatorFailback& input) {
-    for (const Family family : families) {
-        const auto b = block_of(input.set, family);
-        auto& block = placed[b];
-        if (!block.exists || block.carrier == block.home)
-            continue;
-        block.asked_home = input.urgency;
-        block.held_said.clear();
-        auto why = ready(b);
-        if (block.move && why.missing.empty())
-            why.missing = "a move is in progress";
-        if (!why.missing.empty())
-            hold(b, block.home, std::move(why));
-    }
-}
-
 void Decider::Machine::start_failback(std::uint32_t b) {
     auto& block = placed[b];
     const Ask ask{b, block.home, block.carrier, std::nullopt, block.placed_by, Place::unknown};
