@@ -85,14 +85,11 @@ int apply(const Context& context, const Wish& wish) {
                           fmt::format("--confirm {}: a time like 120s is wanted", wish.trial));
         trial = *parsed;
     }
-    const auto candidate = read_candidate(context, context.options.config_file);
-    if (!candidate)
-        return exit_code::error;
-    const auto running = find_running(context);
-    if (!running)
-        return fail(running.error(), context.output);
-    const model::Difference difference = model::diff(running->config, candidate->config);
-    if (const std::string why = cut(running->config, candidate->config); !why.empty())
+    const auto compared = compare(context, context.options.config_file);
+    if (!compared)
+        return compared.error();
+    const auto& [running, candidate, difference] = *compared;
+    if (const std::string why = cut(running.config, candidate.config); !why.empty())
         return refuse_cut(context, why);
     if (difference.is_heavy()) {
         if (context.output == Output::text)
@@ -101,7 +98,7 @@ int apply(const Context& context, const Wish& wish) {
             return exit_code::error;
     }
     json body = request("apply", wish.change);
-    body["digest"] = revision::digest(candidate->text);
+    body["digest"] = revision::digest(candidate.text);
     body["restart"] = wish.accepts_restart;
     if (trial)
         body["confirm_s"] = std::chrono::ceil<std::chrono::seconds>(*trial).count();

@@ -6,7 +6,6 @@
 #include <pcap/pcap.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,8 @@
 #include <cstring>
 #include <memory>
 #include <utility>
+
+#include "tools/detour/dataplane_socket.h"
 
 namespace detour::command {
 namespace {
@@ -27,15 +28,6 @@ using wire::TapCount;
 struct ClosePcap {
     void operator()(pcap_t* handle) const { pcap_close(handle); }
 };
-
-ClientError unreachable(const std::filesystem::path& socket, int reason) {
-    return {
-        ClientError::Kind::unreachable,
-        fmt::format("the data plane does not answer on {} ({}); is it running (systemctl status "
-                    "detour-dataplane), and is this its --run-dir?",
-                    socket.string(), std::strerror(reason)),
-        {}};
-}
 
 std::vector<std::uint8_t> message_of(const TapWish& tap, std::uint32_t snap) {
     wire::TapRequest request{.link_type = tap.link_type,
@@ -89,15 +81,10 @@ std::expected<CaptureStream, ClientError> CaptureStream::open(const std::filesys
                                                               std::span<const TapWish> taps,
                                                               std::uint32_t snap,
                                                               std::uint32_t seconds) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket.native().size() >= sizeof address.sun_path)
-        return std::unexpected(unreachable(socket, ENAMETOOLONG));
-    std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
-    CaptureStream stream(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (::connect(stream.descriptor_, reinterpret_cast<const sockaddr*>(&address),
-                  sizeof address) != 0)
-        return std::unexpected(unreachable(socket, errno));
+    const auto descriptor = connect_dataplane(socket);
+    if (!descriptor)
+        return std::unexpected(descriptor.error());
+    CaptureStream stream(*descriptor);
     for (const TapWish& tap : taps) {
         const auto message = message_of(tap, snap);
         // Refused at once, it closes; why stands in what it sent before.
@@ -113,7 +100,7 @@ std::expected<CaptureStream, ClientError> CaptureStream::open(const std::filesys
         size = ::recv(stream.descriptor_, stream.buffer_.data(), stream.buffer_.size(), 0);
     wire::Reply reply;
     if (size < static_cast<ssize_t>(sizeof reply))
-        return std::unexpected(unreachable(socket, size < 0 ? errno : ECONNRESET));
+        return std::unexpected(dataplane_unreachable(socket, size < 0 ? errno : ECONNRESET));
     std::memcpy(&reply, stream.buffer_.data(), sizeof reply);
     if (reply.kind == wire::Kind::accepted) {
         // So that an interrupt that comes between two reads is not slept over.

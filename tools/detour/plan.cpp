@@ -14,8 +14,8 @@
 namespace detour::command {
 namespace {
 
-void print(const Running& running, const std::filesystem::path& file,
-           const model::Difference& difference, const Candidate& candidate) {
+void print(const Comparison& compared, const std::filesystem::path& file) {
+    const auto& [running, candidate, difference] = compared;
     if (!running.is_told)
         fmt::print("detourd does not answer: compared with revision {}, which stands on the disk\n",
                    running.number);
@@ -35,22 +35,19 @@ void print(const Running& running, const std::filesystem::path& file,
 }
 
 int plan(const Context& context, const std::filesystem::path& file) {
-    const auto candidate = read_candidate(context, file);
-    if (!candidate)
-        return exit_code::error;
-    const auto running = find_running(context);
-    if (!running)
-        return fail(running.error(), context.output);
-    const model::Difference difference = model::diff(running->config, candidate->config);
+    const auto compared = compare(context, file);
+    if (!compared)
+        return compared.error();
+    const model::Difference& difference = compared->difference;
     if (context.output == Output::json) {
         nlohmann::json document = to_json(difference);
         document["schema_version"] = schema_version;
         document["file"] = file.string();
-        document["revision"] = running->number;
+        document["revision"] = compared->running.number;
         document["is_pending"] = !difference.is_empty();
         fmt::print("{}\n", document.dump(2));
     } else {
-        print(*running, file, difference, *candidate);
+        print(*compared, file);
     }
     return difference.is_empty() ? exit_code::ok : exit_code::attention;
 }

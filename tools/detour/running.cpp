@@ -118,6 +118,17 @@ std::optional<Candidate> read_candidate(const Context& context, const std::files
     return std::nullopt;
 }
 
+std::expected<Comparison, int> compare(const Context& context, const std::filesystem::path& file) {
+    auto candidate = read_candidate(context, file);
+    if (!candidate)
+        return std::unexpected(exit_code::error);
+    auto running = find_running(context);
+    if (!running)
+        return std::unexpected(fail(running.error(), context.output));
+    model::Difference difference = model::diff(running->config, candidate->config);
+    return Comparison{std::move(*running), std::move(*candidate), std::move(difference)};
+}
+
 json to_json(const model::Difference& difference) {
     json result{{"changes", json::array()},
                 {"sessions", json::array()},

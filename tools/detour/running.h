@@ -40,6 +40,16 @@ struct Candidate {
 [[nodiscard]] std::optional<Candidate> read_candidate(const Context& context,
                                                       const std::filesystem::path& file);
 
+// What runs, what the file says, and what lies between. Without one of the two nothing; why has
+// been said, and the error is what the command ends with.
+struct Comparison {
+    Running running;
+    Candidate candidate;
+    model::Difference difference;
+};
+[[nodiscard]] std::expected<Comparison, int> compare(const Context& context,
+                                                     const std::filesystem::path& file);
+
 [[nodiscard]] nlohmann::json to_json(const model::Difference& difference);
 // Changes, sessions, traffic, data plane: each with its headline, also when there is none.
 void print_difference(const model::Difference& difference);

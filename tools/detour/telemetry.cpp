@@ -5,12 +5,13 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "tools/detour/dataplane_socket.h"
 
 namespace detour::command {
 namespace {
@@ -22,15 +23,6 @@ constexpr timeval answer_time{.tv_sec = 3, .tv_usec = 0};
 // rte_telemetry answers with at most 16 KiB; more than that costs nothing.
 constexpr std::size_t answer_size = 64 * 1024;
 
-ClientError unreachable(const std::filesystem::path& socket, int reason) {
-    return {
-        ClientError::Kind::unreachable,
-        fmt::format("the data plane does not answer on {} ({}); is it running (systemctl status "
-                    "detour-dataplane), and is this its --run-dir?",
-                    socket.string(), std::strerror(reason)),
-        {}};
-}
-
 ClientError refused(const std::string& command, const std::string& why) {
     return {ClientError::Kind::refused,
             fmt::format("the data plane has no answer to {}: {}", command, why),
@@ -40,22 +32,15 @@ ClientError refused(const std::string& command, const std::string& why) {
 }  // namespace
 
 std::expected<Telemetry, ClientError> Telemetry::connect(const std::filesystem::path& socket) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket.native().size() >= sizeof address.sun_path)
-        return std::unexpected(unreachable(socket, ENAMETOOLONG));
-    std::memcpy(address.sun_path, socket.c_str(), socket.native().size());
-    const int descriptor = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (descriptor < 0)
-        return std::unexpected(unreachable(socket, errno));
-    Telemetry telemetry(descriptor);
-    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time);
-    if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return std::unexpected(unreachable(socket, errno));
+    const auto descriptor = connect_dataplane(socket);
+    if (!descriptor)
+        return std::unexpected(descriptor.error());
+    Telemetry telemetry(*descriptor);
+    ::setsockopt(*descriptor, SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time);
     // The greeting: version, process and the size of answers.
     std::string greeting(answer_size, '\0');
-    if (::recv(descriptor, greeting.data(), greeting.size(), 0) <= 0)
-        return std::unexpected(unreachable(socket, errno));
+    if (::recv(*descriptor, greeting.data(), greeting.size(), 0) <= 0)
+        return std::unexpected(dataplane_unreachable(socket, errno));
     return telemetry;
 }
 
