@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <set>
 
 #include "dataplane/engine/buffers.h"
+#include "dataplane/engine/capture/capturable.h"
 #include "dataplane/engine/capture/service.h"
 #include "dataplane/engine/descriptor.h"
 #include "dataplane/engine/eal.h"
@@ -23,7 +23,9 @@
 #include "dataplane/engine/kernel_link.h"
 #include "dataplane/engine/lock.h"
 #include "dataplane/engine/log.h"
+#include "dataplane/engine/mirrored_devices.h"
 #include "dataplane/engine/path_mtus.h"
+#include "dataplane/engine/port/carriers.h"
 #include "dataplane/engine/port/port.h"
 #include "dataplane/engine/reload.h"
 #include "dataplane/engine/slots.h"
@@ -39,9 +41,7 @@
 namespace detour::engine {
 namespace {
 
-// Drivers are asked for their links; the kernel tells of its own, and is asked in case it did not.
-constexpr Duration link_poll_interval = std::chrono::milliseconds(100);
-constexpr Duration link_check_interval = std::chrono::seconds(1);
+constexpr Duration longest_wait = std::chrono::seconds(1);
 constexpr Duration reclaim_interval = std::chrono::milliseconds(10);
 
 Instant now() {
@@ -90,7 +90,6 @@ struct Box::Parts {
     // What `detour capture` may look at; forwarding does not depend on it.
     void open_capture();
     void follow_links();
-    [[nodiscard]] bool is_interface_up(std::size_t port, const std::string& interface);
     // Waits for something to happen, and lets who it happened to handle it.
     void turn();
     [[nodiscard]] Duration patience(Instant time) const;
@@ -125,10 +124,8 @@ struct Box::Parts {
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
     Desk desk;
     std::unique_ptr<CaptureService> capture;
-    bool asks_drivers = false;  // some port is no interface of the kernel
+    std::optional<Carriers> carriers;
     Instant next_link_poll{};
-    std::vector<InterfaceIndex> interfaces;  // by PortId: the kernel's, behind the port
-    bool is_interface_replaced = false;
     bool is_forwarding = false;
     bool is_reclaiming = false;  // states wait for a worker to let go of them
     bool must_stop = false;
@@ -159,7 +156,6 @@ std::expected<void, Error> Box::Parts::read_devices() {
         if (!name)
             return std::unexpected(
                 setup_error(fmt::format("port {}: {}", port.name, name.error().message)));
-        asks_drivers |= !name->interface();
         device_names.push_back(std::move(*name));
     }
     std::vector<HostPort> host_ports;
@@ -270,20 +266,12 @@ std::expected<void, Error> Box::Parts::make_fabric() {
 }
 
 mirror::Devices Box::Parts::mirrored_devices() const {
-    mirror::Devices devices;
-    for (const Twin& twin : port_twins)
-        devices.ports.push_back({.interface = twin.index()});
-    for (const model::Uplink& uplink : config.uplinks)
-        if (uplink.kind == model::UplinkKind::direct)
-            devices.ports[uplink.port.value].uplink = *uplink_slots.of(uplink.name);
-    for (std::size_t i = 0; i < tunnels.size(); ++i) {
-        devices.tunnels.push_back(tunnel_device(*tunnels[i], tunnel_twins[i].index()));
-        devices.tunnels.back().uplink = UplinkId(*uplink_slots.of(tunnels[i]->name));
-    }
-    for (const model::PrefixSet& set : config.prefix_sets)
-        for (const Prefix& prefix : set.prefixes)
-            devices.prefixes.emplace_back(prefix, PrefixSetId(*set_slots.of(set.name)));
-    return devices;
+    return engine::mirrored_devices({.config = config,
+                                     .port_twins = port_twins,
+                                     .tunnels = tunnels,
+                                     .tunnel_twins = tunnel_twins,
+                                     .uplink_slots = uplink_slots,
+                                     .set_slots = set_slots});
 }
 
 bool Box::Parts::was_used(std::uint16_t adjacency) {
@@ -334,12 +322,10 @@ std::expected<void, Error> Box::Parts::reload(std::optional<revision::Number> nu
 }
 
 Answer::Object Box::Parts::answer_reload(const std::string& parameters) {
-    revision::Number number = 0;
-    const char* const end = parameters.data() + parameters.size();
-    const bool is_number = std::from_chars(parameters.data(), end, number).ptr == end;
-    if (!parameters.empty() && !is_number)
-        return {{"result", "refused"}, {"error", "wanted: the number of a revision, or nothing"}};
-    const auto done = reload(parameters.empty() ? std::nullopt : std::optional(number));
+    const auto number = wanted_revision(parameters);
+    if (!number)
+        return {{"result", "refused"}, {"error", number.error().message}};
+    const auto done = reload(*number);
     if (!done)
         return {{"result", "refused"}, {"error", done.error().message}, {"revision", digest}};
     return {{"result", "taken"}, {"revision", digest}};
@@ -368,7 +354,7 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
     is_forwarding = true;
     path_mtus.emplace(config, tunnels, tunnel_twins, *fabric, now());
     keepalives.emplace(tunnels, tunnel_twins, *fabric, *publisher, buffers.get(), now());
-    interfaces.resize(ports.size());
+    carriers.emplace(ports, port_twins);
     follow_links();
     if (auto opened = desk.open(commands); !opened)
         return opened;
@@ -380,51 +366,16 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
 }
 
 void Box::Parts::open_capture() {
-    std::vector<Capturable> things;
-    for (const Port& port : ports)
-        things.push_back({.name = port.name(),
-                          .device = port.device(),
-                          .receive_queue_count = port.receive_queue_count(),
-                          .transmit_queue_count = port.transmit_queue_count(),
-                          .tunnel = {}});
-    for (const model::Uplink* uplink : tunnels) {
-        const model::Underlay& underlay = *uplink->underlay;
-        Capturable thing = things[underlay.port.value];
-        thing.name = uplink->name;
-        thing.tunnel = TunnelView{underlay.local, underlay.remote, underlay.key};
-        things.push_back(std::move(thing));
-    }
-    auto opened = CaptureService::open(run, std::move(things), *publisher);
+    auto opened = CaptureService::open(run, capturables(ports, tunnels), *publisher);
     if (opened)
         capture = std::move(*opened);
     else
         say("no captures: {}", opened.error().message);
 }
 
-// The driver's sockets stay with the interface they were opened on: one that comes back by its name
-// is another, and wants a new start.
-bool Box::Parts::is_interface_up(std::size_t port, const std::string& interface) {
-    const auto link = find_link(interface);
-    if (!link || !*link)
-        return false;
-    InterfaceIndex& known = interfaces[port];
-    if (known == InterfaceIndex{})
-        known = (*link)->index;
-    is_interface_replaced |= known != (*link)->index;
-    return (*link)->is_up && known == (*link)->index;
-}
-
-// A kernel's interface knows its carrier; of other devices the driver is asked.
 void Box::Parts::follow_links() {
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        const auto interface = ports[i].device_name().interface();
-        const bool is_up = interface ? is_interface_up(i, *interface) : ports[i].has_link();
-        if (ports[i].is_up().exchange(is_up) == is_up)
-            continue;
-        say("port {}: link {}", ports[i].name(), is_up ? "up" : "down");
-        port_twins[i].set_carrier(is_up ? Carrier::on : Carrier::off);
-    }
-    next_link_poll = now() + (asks_drivers ? link_poll_interval : link_check_interval);
+    carriers->follow();
+    next_link_poll = now() + carriers->patience();
 }
 
 std::expected<void, Error> Box::Parts::run_until_stopped() {
@@ -435,7 +386,7 @@ std::expected<void, Error> Box::Parts::run_until_stopped() {
                 return started;
         if (fabric->exchange().has_lost_twin())
             return std::unexpected(Error{"an interface of this box was deleted: start anew"});
-        if (is_interface_replaced)
+        if (is_forwarding && carriers->is_interface_replaced())
             return std::unexpected(Error{"the interface behind a port is another now: start anew"});
     }
     say("stopping");
@@ -444,7 +395,7 @@ std::expected<void, Error> Box::Parts::run_until_stopped() {
 }
 
 Duration Box::Parts::patience(Instant time) const {
-    Instant until = is_forwarding ? next_link_poll : time + link_check_interval;
+    Instant until = is_forwarding ? next_link_poll : time + longest_wait;
     if (is_reclaiming)
         until = std::min(until, time + reclaim_interval);
     if (const auto deadline = kernel->next_deadline())

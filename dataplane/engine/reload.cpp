@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <charconv>
 
 #include <cstring>
 #include <utility>
@@ -65,6 +66,17 @@ std::expected<revision::Choice, Error> next_configuration(const program::Options
     if (!config)
         return std::unexpected(Error{headline(config.error().front())});
     return revision::Choice{std::move(*config), std::move(*text), std::nullopt, {}};
+}
+
+std::expected<std::optional<revision::Number>, Error> wanted_revision(
+    const std::string& parameters) {
+    if (parameters.empty())
+        return std::nullopt;
+    revision::Number number = 0;
+    const char* const end = parameters.data() + parameters.size();
+    if (std::from_chars(parameters.data(), end, number).ptr != end)
+        return std::unexpected(Error{"wanted: the number of a revision, or nothing"});
+    return number;
 }
 
 std::expected<model::Config, Error> successor(const model::Config& running, model::Config next) {

@@ -23,6 +23,10 @@ namespace detour::engine {
 [[nodiscard]] std::expected<revision::Choice, Error> next_configuration(
     const program::Options& options, std::optional<revision::Number> number);
 
+// What a reload by telemetry asks for: the number of a revision, or nothing (the file).
+[[nodiscard]] std::expected<std::optional<revision::Number>, Error> wanted_revision(
+    const std::string& parameters);
+
 // `next` with everything in the place it has in `running`; or what it would need a start for.
 [[nodiscard]] std::expected<model::Config, Error> successor(const model::Config& running,
                                                             model::Config next);

@@ -21,20 +21,12 @@
 
 #include "conf/program/capture.h"
 #include "conf/program/paths.h"
+#include "dataplane/engine/capture/capturable.h"
 #include "dataplane/engine/capture/session.h"
 #include "dataplane/engine/descriptor.h"
 #include "dataplane/engine/error.h"
 
 namespace detour::engine {
-
-// What can be captured.
-struct Capturable {
-    std::string name;
-    std::uint16_t device = 0;  // DPDK's number of the port
-    std::uint16_t receive_queue_count = 0;
-    std::uint16_t transmit_queue_count = 0;
-    std::optional<TunnelView> tunnel;
-};
 
 class CaptureService {
  public:

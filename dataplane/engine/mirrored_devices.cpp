@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The detour authors
+#include "dataplane/engine/mirrored_devices.h"
+
+#include "dataplane/engine/tunnels.h"
+
+namespace detour::engine {
+
+mirror::Devices mirrored_devices(const MirroredThings& things) {
+    mirror::Devices devices;
+    for (const Twin& twin : things.port_twins)
+        devices.ports.push_back({.interface = twin.index()});
+    for (const model::Uplink& uplink : things.config.uplinks)
+        if (uplink.kind == model::UplinkKind::direct)
+            devices.ports[uplink.port.value].uplink = *things.uplink_slots.of(uplink.name);
+    for (std::size_t i = 0; i < things.tunnels.size(); ++i) {
+        const model::Uplink& uplink = *things.tunnels[i];
+        devices.tunnels.push_back(tunnel_device(uplink, things.tunnel_twins[i].index()));
+        devices.tunnels.back().uplink = UplinkId(*things.uplink_slots.of(uplink.name));
+    }
+    for (const model::PrefixSet& set : things.config.prefix_sets)
+        for (const Prefix& prefix : set.prefixes)
+            devices.prefixes.emplace_back(prefix, PrefixSetId(*things.set_slots.of(set.name)));
+    return devices;
+}
+
+}  // namespace detour::engine
