@@ -12,6 +12,7 @@
 #include "dataplane/packet/ecn.h"
 #include "dataplane/packet/flow.h"
 #include "dataplane/packet/gre.h"
+#include "dataplane/packet/header_of.h"
 #include "dataplane/packet/ordinary.h"
 #include "dataplane/packet/stamp.h"
 
@@ -23,15 +24,13 @@ using fib::ForwardingState;
 using fib::LeafIndex;
 using fib::Verb;
 using packet::EthernetHeader;
+using packet::HeaderOf;
 using packet::Ipv4Header;
 using packet::Ipv6Header;
 using packet::load;
 using packet::store;
 
 constexpr std::size_t prefetch_distance = 8;
-
-template <Family family>
-using HeaderOf = std::conditional_t<family == Family::ipv4, Ipv4Header, Ipv6Header>;
 
 template <Family family>
 [[gnu::always_inline]] inline bool is_ordinary(const ForwardingState& state, const std::uint8_t* ip,
@@ -104,15 +103,6 @@ std::uint16_t member_of(const ForwardingState& state, const Adjacency& group,
     return state.buckets[group.group + ((hash * group.group_size) >> 32)];
 }
 
-// A TCP SYN, or something that may be one: into and out of tunnels the long way looks at it.
-template <Family family>
-[[gnu::always_inline]] inline bool may_be_syn(const std::uint8_t* ip, std::size_t size) {
-    constexpr std::size_t flags = sizeof(HeaderOf<family>) + 13;
-    constexpr std::size_t transport =
-        family == Family::ipv4 ? offsetof(Ipv4Header, protocol) : offsetof(Ipv6Header, next_header);
-    return ip[transport] == packet::protocol::tcp && size > flags && (ip[flags] & 0x02) != 0;
-}
-
 // A packet on its way through the gate. Plain values, so that they stay in registers.
 struct Arrival {
     std::uint8_t* ip;
@@ -126,8 +116,7 @@ template <Family family>
 [[gnu::always_inline]] inline bool enter(const ForwardingState& state, Arrival& arrival,
                                          std::uint8_t* inner, std::size_t left,
                                          std::uint8_t outer_class) {
-    if (!is_ordinary<family>(state, inner, left) || size_of<family>(inner) != left ||
-        may_be_syn<family>(inner, left))
+    if (!is_ordinary<family>(state, inner, left) || size_of<family>(inner) != left)
         return false;
     auto& header = packet::header_at<HeaderOf<family>>(inner);
     if constexpr (family == Family::ipv4)
@@ -272,11 +261,9 @@ class Express::Sending {
                                          std::uint16_t adjacency) const {
         const Traveller& first = packets.front();
         const Adjacency& next = context_.state->adjacencies[adjacency];
-        const bool is_tunnel = next.verb == Verb::tunnel;
         std::size_t count = 1;
         while (count < packets.size() && packets[count].leaf == first.leaf &&
                packets[count].origin == first.origin && packets[count].size <= next.mtu &&
-               !(is_tunnel && may_be_syn<family>(packets[count].ip, packets[count].size)) &&
                adjacency_of(packets[count]) == adjacency)
             ++count;
         return count;
@@ -300,8 +287,7 @@ std::size_t Express::Sending<family>::send(std::span<const Traveller> packets) {
     const Adjacency& next = context_.state->adjacencies[adjacency];
     const bool is_tunnel = next.verb == Verb::tunnel && next.options == 0;
     if ((next.verb != Verb::forward && !is_tunnel) || first.leaf == fib::no_leaf ||
-        first.size > next.mtu || (is_tunnel && may_be_syn<family>(first.ip, first.size)))
-        [[unlikely]]
+        first.size > next.mtu) [[unlikely]]
         return 0;
     const std::size_t length = run_length(packets, adjacency);
     const PacketSum sum{length, is_tunnel ? encap(packets.first(length), next)

@@ -4,8 +4,7 @@
 
 #include "dataplane/node/path_mtu.h"
 #include "dataplane/packet/flow.h"
-#include "dataplane/packet/ipv4.h"
-#include "dataplane/packet/ipv6.h"
+#include "dataplane/packet/header_of.h"
 
 namespace detour::node {
 namespace {
@@ -15,12 +14,10 @@ using fib::ForwardingState;
 using fib::LeafIndex;
 using fib::Verb;
 using packet::Drop;
+using packet::HeaderOf;
 using packet::Ipv4Header;
 using packet::Ipv6Header;
 using packet::Punt;
-
-template <Family family>
-using HeaderOf = std::conditional_t<family == Family::ipv4, Ipv4Header, Ipv6Header>;
 
 template <Family family>
 LeafIndex look_up(const fib::Program& program, const Packet& packet) {
