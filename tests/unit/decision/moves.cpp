@@ -24,14 +24,6 @@ world::Configuration fast(std::uint64_t seed = 1) {
     return configuration;
 }
 
-bool is_home_only(const World& box, unsigned set) {
-    return box.is_announced(0, set) && !box.is_announced(1, set) && box.egress(set) == 0;
-}
-
-bool is_away_only(const World& box, unsigned set) {
-    return !box.is_announced(0, set) && box.is_announced(1, set) && box.egress(set) == 1;
-}
-
 }  // namespace
 
 TEST_CASE("a null-routed set escapes step by step, and the other set stays") {
@@ -39,11 +31,11 @@ TEST_CASE("a null-routed set escapes step by step, and the other set stays") {
         World box(fast());
         box.prefer(preferred);
         box.settle();
-        REQUIRE(is_home_only(box, 0));
+        REQUIRE(box.is_only_on(0, 0));
         box.null_route(0, 0, World::Null::inside);
         box.run(10s);
-        CHECK(is_away_only(box, 0));
-        CHECK(is_home_only(box, 1));
+        CHECK(box.is_only_on(1, 0));
+        CHECK(box.is_only_on(0, 1));
         CHECK(box.steps(0) == Steps{MoveStep::forwarding, MoveStep::announce, MoveStep::gate,
                                     MoveStep::withdraw, MoveStep::life, MoveStep::complete,
                                     MoveStep::idle});
@@ -64,10 +56,10 @@ TEST_CASE("after the null route is lifted the set comes home by canary and stair
         box.settle();
         box.null_route(0, 0, World::Null::inside);
         box.run(20s);
-        REQUIRE(is_away_only(box, 0));
+        REQUIRE(box.is_only_on(1, 0));
         const auto lost = box.lost_packets(0);
         box.null_route(0, 0, World::Null::none);
-        CHECK(box.run_until([&] { return is_home_only(box, 0); }, 120s));
+        CHECK(box.run_until([&] { return box.is_only_on(0, 0); }, 120s));
         box.run(5s);
         const Steps home{MoveStep::forwarding, MoveStep::canary, MoveStep::canary, MoveStep::stair,
                          MoveStep::stair,      MoveStep::stair,  MoveStep::stair,  MoveStep::idle};
@@ -77,7 +69,7 @@ TEST_CASE("after the null route is lifted the set comes home by canary and stair
         CHECK(box.lost_packets(0) == lost);
         CHECK(box.announced_nowhere() == 0);
         CHECK(box.pages().empty());
-        CHECK(is_home_only(box, 1));
+        CHECK(box.is_only_on(0, 1));
     }
 }
 
@@ -88,9 +80,9 @@ TEST_CASE("fail-back is manual by default, and a word starts it") {
     box.run(10s);
     box.null_route(0, 0, World::Null::none);
     box.run(60s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
     box.tell(detour::decision::OperatorFailback{World::set(0)});
-    CHECK(box.run_until([&] { return is_home_only(box, 0); }, 30s));
+    CHECK(box.run_until([&] { return box.is_only_on(0, 0); }, 30s));
     CHECK(box.announced_nowhere() == 0);
 }
 
@@ -101,10 +93,10 @@ TEST_CASE("a word before the null route is lifted waits, and the canary is not t
     box.run(10s);
     box.tell(detour::decision::OperatorFailback{World::set(0)});
     box.run(30s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
     CHECK(box.holds(0).back() == "S and C at home were not good for the stable time");
     box.null_route(0, 0, World::Null::none);
-    CHECK(box.run_until([&] { return is_home_only(box, 0); }, 60s));
+    CHECK(box.run_until([&] { return box.is_only_on(0, 0); }, 60s));
 }
 
 TEST_CASE("a null route beyond the provider needs no canary, and a return into it is given up") {
@@ -114,10 +106,10 @@ TEST_CASE("a null route beyond the provider needs no canary, and a return into i
     box.settle();
     box.null_route(0, 0, World::Null::beyond);
     box.run(9s);
-    REQUIRE(is_away_only(box, 0));
+    REQUIRE(box.is_only_on(1, 0));
     const auto lost = box.lost_packets(0);
     box.run(60s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
     CHECK(box.announced_nowhere() == 0);
     for (const auto step : box.steps(0))
         CHECK(step != MoveStep::canary);
@@ -143,10 +135,10 @@ TEST_CASE("a canary whose NO_EXPORT is not honoured fails, is remembered and nev
     box.run(10s);
     box.tell(detour::decision::OperatorFailback{World::set(0)});
     box.run(20s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
     box.tell(detour::decision::OperatorFailback{World::set(0)});
     box.run(30s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
     CHECK(box.holds(0).back() == "NO_EXPORT is not honoured there: no canary is possible");
     CHECK(box.announced_nowhere() == 0);
 }
@@ -159,12 +151,12 @@ TEST_CASE("in advise mode nothing moves, and it is said once") {
     box.null_route(0, 0, World::Null::inside);
     box.run(30s);
     CHECK(box.verdict(0, 0) == Verdict::nullrouted);
-    CHECK(is_home_only(box, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.steps(0).empty());
     CHECK(box.holds(0) == std::vector<std::string>{"mode is advise"});
     box.tell(detour::decision::OperatorMode{Mode::automatic});
     box.run(5s);
-    CHECK(is_away_only(box, 0));
+    CHECK(box.is_only_on(1, 0));
 }
 
 TEST_CASE("a partner that is dead when the null route comes is not moved to, and it is said") {
@@ -175,7 +167,7 @@ TEST_CASE("a partner that is dead when the null route comes is not moved to, and
     box.null_route(0, 0, World::Null::inside);
     box.run(20s);
     CHECK(box.verdict(0, 0) == Verdict::nullrouted);
-    CHECK(is_home_only(box, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.holds(0) == std::vector<std::string>{"T was not good within the armed age"});
 }
 
@@ -239,21 +231,21 @@ TEST_CASE("the session falls with the link up: announced by the partner at once"
     box.run(5s);
     // It was placed on the partner: home is not announced again by itself.
     for (const unsigned set : {0U, 1U})
-        CHECK(is_away_only(box, set));
+        CHECK(box.is_only_on(1, set));
 }
 
 TEST_CASE("a planned move overlaps, shuts down gracefully and loses nothing") {
     World box(fast(14));
     box.settle();
     box.tell(detour::decision::OperatorMove{World::set(0), World::uplink(1)});
-    CHECK(box.run_until([&] { return is_away_only(box, 0); }, 60s));
+    CHECK(box.run_until([&] { return box.is_only_on(1, 0); }, 60s));
     box.run(10s);
     CHECK(box.steps(0) == Steps{MoveStep::forwarding, MoveStep::announce, MoveStep::overlap,
                                 MoveStep::shutdown, MoveStep::withdraw, MoveStep::life,
                                 MoveStep::complete, MoveStep::idle});
     CHECK(box.lost_packets(0) == 0);
     CHECK(box.announced_nowhere() == 0);
-    CHECK(is_home_only(box, 1));
+    CHECK(box.is_only_on(0, 1));
 }
 
 TEST_CASE("a planned move whose traffic vanishes is aborted by conservation") {
@@ -264,7 +256,7 @@ TEST_CASE("a planned move whose traffic vanishes is aborted by conservation") {
     box.null_route(1, 0, World::Null::beyond);
     box.tell(detour::decision::OperatorMove{World::set(0), World::uplink(1)});
     box.run(20s);
-    CHECK(is_home_only(box, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.lost_packets(0) < 6000);
     CHECK(box.announced_nowhere() == 0);
 }
@@ -275,7 +267,7 @@ TEST_CASE("frozen, nothing moves by itself") {
     box.tell(detour::decision::OperatorFreeze{});
     box.null_route(0, 0, World::Null::inside);
     box.run(20s);
-    CHECK(is_home_only(box, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.holds(0) == std::vector<std::string>{"frozen"});
 }
 
@@ -312,7 +304,7 @@ TEST_CASE("killed after any action of a move or a return, the block is never ann
         box.null_route(0, 0, World::Null::none);
         run(60s);
         CHECK(box.announced_nowhere() == 0);
-        CHECK(is_home_only(box, 0));
+        CHECK(box.is_only_on(0, 0));
     };
     for (std::size_t deadly = 0; deadly < 24; ++deadly) {
         CAPTURE(deadly);

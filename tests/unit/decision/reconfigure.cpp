@@ -26,10 +26,6 @@ void drop_a_target(detour::decision::Options& decision, detour::probe::Options& 
     probe.targets.pop_back();
 }
 
-bool is_away_only(const World& box, unsigned set) {
-    return !box.is_announced(0, set) && box.is_announced(1, set) && box.egress(set) == 1;
-}
-
 std::size_t announcement_changes(const World& box) {
     return static_cast<std::size_t>(std::ranges::count_if(box.events(), [](const auto& event) {
         return std::holds_alternative<detour::decision::MoveStepped>(event.action.deed);
@@ -65,7 +61,7 @@ TEST_CASE("thresholds that change while a null route is being recognised do not 
         box.run(150ms);
         if (is_reconfigured)
             box.reconfigure(change_thresholds, box.same_ids(6));
-        REQUIRE(box.run_until([&] { return is_away_only(box, 0); }, 20s));
+        REQUIRE(box.run_until([&] { return box.is_only_on(1, 0); }, 20s));
         return box.now() - begin;
     };
     CHECK(time_to_move(true) <= time_to_move(false) + 50ms);
@@ -77,7 +73,7 @@ TEST_CASE("a box whose targets were just changed recognises a null route as befo
     box.reconfigure(drop_a_target, box.same_ids(5));
     box.run(2s);
     box.null_route(0, 0, World::Null::inside);
-    CHECK(box.run_until([&] { return is_away_only(box, 0); }, 10s));
+    CHECK(box.run_until([&] { return box.is_only_on(1, 0); }, 10s));
     CHECK(box.announced_nowhere() == 0);
 }
 
@@ -93,7 +89,7 @@ TEST_CASE("reconfigured at any step of a move, it is carried to its end and neve
                               10s));
         box.reconfigure(drop_a_target, box.same_ids(5));
         CHECK(box.run_until(
-            [&] { return is_away_only(box, 0) && box.steps(0).back() == MoveStep::idle; }, 20s));
+            [&] { return box.is_only_on(1, 0) && box.steps(0).back() == MoveStep::idle; }, 20s));
         CHECK(box.announced_nowhere() == 0);
         CHECK(box.egress(1) == 0);
     }
@@ -103,7 +99,7 @@ TEST_CASE("a set that is away stays away when uplinks and sets change their plac
     World box({});
     box.settle();
     box.null_route(0, 0, World::Null::inside);
-    REQUIRE(box.run_until([&] { return is_away_only(box, 0); }, 20s));
+    REQUIRE(box.run_until([&] { return box.is_only_on(1, 0); }, 20s));
     box.run(10s);
     // Only the numbers of sets are exchanged: set 0 is called 1 from here on, and the reverse.
     Renumbering ids = box.same_ids(6);
@@ -135,7 +131,7 @@ TEST_CASE("a block whose uplink is gone comes home") {
     World box({});
     box.settle();
     box.null_route(0, 0, World::Null::inside);
-    REQUIRE(box.run_until([&] { return is_away_only(box, 0); }, 20s));
+    REQUIRE(box.run_until([&] { return box.is_only_on(1, 0); }, 20s));
     Renumbering ids = box.same_ids(6);
     ids.uplinks[1].reset();
     detour::decision::Options options = box.options();

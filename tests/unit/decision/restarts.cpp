@@ -29,11 +29,6 @@ world::Configuration fast(std::uint64_t seed) {
     return configuration;
 }
 
-bool is_only_on(const World& box, unsigned uplink, unsigned set) {
-    return box.is_announced(uplink, set) && !box.is_announced(1 - uplink, set) &&
-           box.egress(set) == uplink;
-}
-
 // Runs until the move is about to take this step: killed between the step before and this one.
 void run_until_step(World& box, MoveStep step) {
     bool is_there = false;
@@ -66,10 +61,10 @@ TEST_CASE("killed at any step of an escape, whichever session is back first, it 
                 box.null_route(0, 0, World::Null::inside);
                 run_until_step(box, step);
                 box.restart(1s, sessions);
-                CHECK(box.run_until([&] { return is_only_on(box, 1, 0); }, 15s));
+                CHECK(box.run_until([&] { return box.is_only_on(1, 0); }, 15s));
                 box.run(60s);
-                CHECK(is_only_on(box, 1, 0));
-                CHECK(is_only_on(box, 0, 1));
+                CHECK(box.is_only_on(1, 0));
+                CHECK(box.is_only_on(0, 1));
                 CHECK_FALSE(was_said(box, "first life"));
             }
 }
@@ -82,7 +77,7 @@ TEST_CASE("a move whose null route was lifted while detourd was away is given ba
     box.null_route(0, 0, World::Null::none);
     box.restart(1s, provider_first);
     box.run(30s);
-    CHECK(is_only_on(box, 0, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.announced_nowhere() == 0);
 }
 
@@ -102,8 +97,8 @@ TEST_CASE("when the new uplink does not come back, home is announced as well, un
     CHECK(box.is_announced(0, 0));
     box.session(1, World::State::up);
     box.run(10s);
-    CHECK(is_only_on(box, 1, 0));
-    CHECK(is_only_on(box, 0, 1));
+    CHECK(box.is_only_on(1, 0));
+    CHECK(box.is_only_on(0, 1));
 }
 
 TEST_CASE(
@@ -112,7 +107,7 @@ TEST_CASE(
     box.settle();
     box.null_route(0, 0, World::Null::inside);
     box.run(20s);
-    REQUIRE(is_only_on(box, 1, 0));
+    REQUIRE(box.is_only_on(1, 0));
     box.session(1, World::State::down);
     CHECK(box.is_announced(0, 0));
     CHECK(box.egress(0) == 0);
@@ -120,7 +115,7 @@ TEST_CASE(
     CHECK(box.is_announced(0, 0));
     box.session(1, World::State::up);
     box.run(10s);
-    CHECK(is_only_on(box, 1, 0));
+    CHECK(box.is_only_on(1, 0));
     CHECK(box.announced_nowhere() == 0);
 }
 
@@ -129,17 +124,17 @@ TEST_CASE("home that covers for a dead uplink and answers well carries the block
     box.settle();
     box.null_route(0, 0, World::Null::inside);
     box.run(20s);
-    REQUIRE(is_only_on(box, 1, 0));
+    REQUIRE(box.is_only_on(1, 0));
     box.session(1, World::State::down);
     box.null_route(0, 0, World::Null::none);
     box.run(30s);
-    CHECK(is_only_on(box, 0, 0));
+    CHECK(box.is_only_on(0, 0));
     const auto views = box.decider().views(box.now());
     CHECK(views.blocks.front().egress == World::uplink(0));
     CHECK(box.verdict(0, 0) == Verdict::healthy);
     box.session(1, World::State::up);
     box.run(20s);
-    CHECK(is_only_on(box, 0, 0));
+    CHECK(box.is_only_on(0, 0));
 }
 
 // Section 6 brings back the placement, S latches, E results and baselines; section 2 wants 30 good
@@ -158,7 +153,7 @@ TEST_CASE("started into a null route on a block that had not moved, it is UNSEEN
     box.run(60s);
     CHECK(box.verdict(0, 0) == Verdict::unseen);
     CHECK(box.verdict(0, 1) == Verdict::healthy);
-    CHECK(is_only_on(box, 0, 0));
+    CHECK(box.is_only_on(0, 0));
     CHECK(box.change(0, 0)->why.missing == "too few targets whose last reply came this way");
     // What it knew of the block is still known: it was proven within 24 h.
     CHECK(box.verdict(0, 0) != Verdict::never_proven);
@@ -168,7 +163,7 @@ TEST_CASE("started into a null route on a block that had not moved, it is UNSEEN
     CHECK(box.verdict(0, 0) == Verdict::healthy);
     box.null_route(0, 0, World::Null::inside);
     box.run(20s);
-    CHECK(is_only_on(box, 1, 0));
+    CHECK(box.is_only_on(1, 0));
 }
 
 TEST_CASE("baselines, E results and latches on the disk are at most a minute old") {
@@ -215,7 +210,7 @@ TEST_CASE("life is waited for from the withdrawal on, however long the gate was"
         if (is_killed)
             box.restart(1s, provider_first);
         box.run(30s);
-        CHECK(is_only_on(box, 1, 0));
+        CHECK(box.is_only_on(1, 0));
         CHECK_FALSE(was_said(box, "first life"));
     }
 }

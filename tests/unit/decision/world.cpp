@@ -484,6 +484,10 @@ bool World::is_announced(unsigned u, unsigned s) const {
            !found->second.announcement->is_no_export;
 }
 
+bool World::is_only_on(unsigned u, unsigned s) const {
+    return is_announced(u, s) && !is_announced(1 - u, s) && egress(s) == u;
+}
+
 // Wherever a session stands that the block was ever announced on: it is announced on one of them.
 void World::check() {
     for (unsigned s = 0; s < configuration_.sets; ++s) {

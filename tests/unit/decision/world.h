@@ -110,6 +110,8 @@ class World {
                                                decision::Verdict verdict, Instant since) const;
     // Announced for everybody, session up.
     [[nodiscard]] bool is_announced(unsigned uplink, unsigned set) const;
+    // Announced by this one of two uplinks alone, and leaving by it.
+    [[nodiscard]] bool is_only_on(unsigned uplink, unsigned set) const;
     [[nodiscard]] unsigned egress(unsigned set) const { return egress_.at(set); }
     [[nodiscard]] std::vector<decision::MoveStep> steps(unsigned set) const;
     [[nodiscard]] std::vector<std::string> holds(unsigned set) const;

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "tests/unit/hex.h"
 #include "tools/detour/capture_stream.h"
 #include "tools/detour/packet_line.h"
 #include "tools/detour/pcapng.h"
@@ -14,19 +15,9 @@
 using namespace detour::command;
 using detour::program::capture::Direction;
 using detour::program::capture::LinkType;
+using detour::test::bytes_of;
 
 namespace {
-
-std::vector<std::uint8_t> bytes_of(std::string_view hex) {
-    std::vector<std::uint8_t> bytes;
-    std::string digits;
-    for (const char c : hex)
-        if (c != ' ')
-            digits += c;
-    for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-        bytes.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
-    return bytes;
-}
 
 std::string line_of(std::string_view hex, LinkType type = LinkType::ip) {
     return packet_line(bytes_of(hex), type);

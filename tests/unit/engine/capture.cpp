@@ -11,11 +11,13 @@
 #include "dataplane/engine/capture/byte_ring.h"
 #include "dataplane/engine/capture/tap.h"
 #include "dataplane/engine/capture/tunnel_view.h"
+#include "tests/unit/hex.h"
 
 using namespace detour;
 using namespace detour::engine;
 using program::capture::Direction;
 using program::capture::Instruction;
+using test::bytes_of;
 
 namespace {
 
@@ -27,17 +29,6 @@ bool write(ByteRing& ring, std::uint32_t size, std::uint8_t mark) {
     std::memcpy(room, &size, sizeof size);
     ring.commit();
     return true;
-}
-
-std::vector<std::uint8_t> bytes_of(std::string_view hex) {
-    std::vector<std::uint8_t> bytes;
-    std::string digits;
-    for (const char c : hex)
-        if (c != ' ')
-            digits += c;
-    for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-        bytes.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
-    return bytes;
 }
 
 const TunnelView tunnel{*Address::parse("192.0.2.66"), *Address::parse("192.0.2.65"), 7};

@@ -8,20 +8,14 @@
 #include <random>
 #include <string>
 
+#include "tests/unit/hex.h"
 #include "tests/unit/mirror/recorded.h"
 
 using namespace detour;
 using namespace detour::mirror;
+using test::bytes_of;
 
 namespace {
-
-std::vector<std::uint8_t> bytes_of(std::string_view hex) {
-    std::vector<std::uint8_t> bytes;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        bytes.push_back(
-            static_cast<std::uint8_t>(std::stoul(std::string(hex.substr(i, 2)), nullptr, 16)));
-    return bytes;
-}
 
 template <class Kind>
 Kind decoded(std::string_view hex) {
