@@ -348,7 +348,7 @@ RuleAction rule_action(std::uint8_t number) {
 // A selector that our lookup cannot express.
 bool has_foreign_selector(const Message<fib_rule_hdr>& message) {
     const Attributes& attributes = message.attributes;
-    if ((message.header.flags & FIB_RULE_INVERT) != 0 || message.header.tos != 0)
+    if (message.header.tos != 0)
         return true;
     // l3mdev = 1 asks for the VRF of the device; 0 is how the kernel says no.
     if (integer<std::uint8_t>(attributes[FRA_L3MDEV]).value_or(0) != 0)
@@ -390,7 +390,8 @@ Decoded decode_rule(const Message<fib_rule_hdr>& message) {
     };
     rule.suppress_length = signed_value(FRA_SUPPRESS_PREFIXLEN);
     rule.suppress_group = signed_value(FRA_SUPPRESS_IFGROUP);
-    rule.is_foreign = has_foreign_selector(message);
+    rule.is_inverted = (message.header.flags & FIB_RULE_INVERT) != 0;
+    rule.is_foreign = rule.is_inverted || has_foreign_selector(message);
     return event;
 }
 

@@ -43,9 +43,9 @@ class Walk {
     }
 
     [[nodiscard]] bool applies(const Rule& rule, const std::string& input) const {
-        return rule.output.empty() && (rule.input.empty() || rule.input == input) &&
-               (!rule.source || rule.source->contains(source_)) &&
-               (!rule.destination || rule.destination->contains(destination_)) &&
+        const bool is_selected = (!rule.source || rule.source->contains(source_)) &&
+                                 (!rule.destination || rule.destination->contains(destination_));
+        return rule.may_match(input) && (is_selected || rule.is_inverted) &&
                !(rule.action == RuleAction::nothing && !rule.is_foreign);
     }
 

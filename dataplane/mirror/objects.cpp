@@ -96,7 +96,8 @@ std::string to_string(const Link& link) {
 }
 
 std::string to_string(const Rule& rule) {
-    std::string text = fmt::format("{} {}:", detour::to_string(rule.family), rule.priority);
+    std::string text = fmt::format("{} {}:{}", detour::to_string(rule.family), rule.priority,
+                                   rule.is_inverted ? " not" : "");
     if (rule.source)
         text += " from " + rule.source->to_string();
     if (rule.destination)

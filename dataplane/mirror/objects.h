@@ -156,7 +156,14 @@ struct Rule {
     std::string output;  // oif
     std::int64_t suppress_length = -1;
     std::int64_t suppress_group = -1;
-    bool is_foreign = false;  // fwmark, tos, ports, goto, not ...: a form that is not compiled
+    bool is_foreign = false;   // fwmark, tos, ports, goto, not ...: a form that is not compiled
+    bool is_inverted = false;  // not: it is for whatever its selectors do not match; foreign, too
+
+    // Whether it may be for packets that came in by `device` and are forwarded: the device alone
+    // may rule that out.
+    [[nodiscard]] bool may_match(std::string_view device) const {
+        return is_inverted || (output.empty() && (input.empty() || input == device));
+    }
 
     friend auto operator<=>(const Rule&, const Rule&) = default;
 };

@@ -44,8 +44,9 @@ Step punt() {
 
 // Adds one rule; false when no packet gets past it, so that the rest need not be looked at.
 bool add(Plan& plan, const Rule& rule) {
-    Step step = step_of(rule);
-    if (!rule.source) {
+    // What the selectors of an inverted rule name is the one thing that it is not for.
+    Step step = rule.is_inverted ? punt() : step_of(rule);
+    if (!rule.source || rule.is_inverted) {
         plan.unsupported += step.verdict == Verdict::unsupported ? 1 : 0;
         const bool is_last = step.verdict && !step.destination;
         (plan.sources.empty() ? plan.before : plan.after).push_back(std::move(step));
@@ -70,9 +71,7 @@ bool add(Plan& plan, const Rule& rule) {
 Plan plan_rules(std::span<const Rule> rules, std::string_view input) {
     Plan plan;
     for (const Rule& rule : rules) {
-        if (!rule.output.empty())
-            continue;
-        if (!rule.input.empty() && rule.input != input)
+        if (!rule.may_match(input))
             continue;
         if (rule.action == RuleAction::nothing && !rule.is_foreign)
             continue;

@@ -111,7 +111,7 @@ TEST_CASE("rules are read, and a selector that is not compiled is noticed") {
         {recorded::rule_source, "ipv4 400: from 198.51.100.0/24 lookup 1001"},
         {recorded::rule_source_ipv6, "ipv6 400: from 2001:db8:77::/48 lookup 1001"},
         {recorded::rule_fwmark, "ipv4 480: (foreign selector) lookup 500"},
-        {recorded::rule_not, "ipv4 482: from 10.0.0.0/8 (foreign selector) lookup 500"},
+        {recorded::rule_not, "ipv4 482: not from 10.0.0.0/8 (foreign selector) lookup 500"},
         {recorded::rule_port, "ipv4 483: (foreign selector) lookup 500"},
         {recorded::rule_goto, "ipv4 484: other"},
         {recorded::rule_tos, "ipv4 485: (foreign selector) lookup 500"},

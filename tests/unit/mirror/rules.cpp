@@ -91,6 +91,27 @@ TEST_CASE("a rule of a form that is not compiled punts what reaches it") {
     }
 }
 
+TEST_CASE("an inverted rule is for what its selectors do not name: nobody gets past it") {
+    Rule source = from(10, "198.51.100.0/24", 7);
+    Rule destination = lookup(10, 7);
+    destination.destination = *Prefix::parse("192.0.2.0/24");
+    Rule input = lookup(10, 7);
+    input.input = "wan";
+    Rule output = lookup(10, 7);
+    output.output = "wan";
+    for (Rule rule : {source, destination, input, output}) {
+        rule.is_inverted = rule.is_foreign = true;
+        CAPTURE(to_string(rule));
+        const std::vector<Rule> rules{lookup(0, 255), rule, lookup(32766, 254)};
+        const Plan plan = plan_rules(rules, "lan");
+        CHECK(plan.sources.empty());
+        CHECK(plan.after.empty());
+        REQUIRE(plan.before.size() == 2);
+        CHECK(plan.before[1].verdict == Verdict::unsupported);
+        CHECK_FALSE(plan.before[1].destination.has_value());
+    }
+}
+
 TEST_CASE("a rule that does nothing is passed over") {
     Rule nothing = lookup(10, 0);
     nothing.action = RuleAction::nothing;
