@@ -41,7 +41,7 @@ class Idle {
 
     // Where there is nothing to sleep on; nanoseconds. Each nap in a row is twice the one before.
     static constexpr long first_nap = 50'000;
-    static constexpr long longest_nap = 500'000;
+    static constexpr long longest_nap = 1'000'000;
 
     [[nodiscard]] timespec next_limit();
 
