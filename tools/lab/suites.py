@@ -27,8 +27,11 @@ from lab import build as builder  # noqa: E402  (the path comes first)
 from lab.build import ROOT  # noqa: E402
 
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
-# Folders whose suites measure time or load the machine: one after another, nothing beside them.
+# Folders whose suites measure time or load the machine: one after another, nothing beside them; but for
+# those that mostly wait (for a session, a kernel, an answer) and judge no figure.
 ALONE = ("netns", "interop", "packets")
+BESIDE_OTHERS = ("interop/bgp", "netns/doctor", "netns/instruments", "netns/lab", "netns/mirror", "netns/reconciler",
+                 "packets")
 PATIENCE_SECONDS = 420
 PATIENCE_LONG_SECONDS = 7200
 COVERED_ROOMS = ("conf/types", "conf/model", "dataplane/packet")
@@ -43,7 +46,7 @@ class Suite:
 
     @property
     def is_alone(self) -> bool:
-        return self.name.split("/")[0] in ALONE
+        return self.name.split("/")[0] in ALONE and self.name not in BESIDE_OTHERS
 
 
 @dataclass
