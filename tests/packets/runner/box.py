@@ -230,6 +230,15 @@ class Box:
     def send(self, port: str, frame: bytes):
         self.wires[port].send(frame)
 
+    def fetched(self, port: str) -> int:
+        """How many frames the box has taken from the port so far."""
+        return next(item["in_packets"] for item in self.telemetry.pages("/detour/ports") if item["name"] == port)
+
+    def await_fetched(self, port: str, count: int):
+        deadline = time.monotonic() + 5
+        while self.fetched(port) < count and time.monotonic() < deadline:
+            time.sleep(0.001)
+
     def receive(self, seconds: float) -> list:
         """What came in the meantime: (place, octets), place is a port or "kernel TWIN"."""
         places = {wire: port for port, wire in self.wires.items()}

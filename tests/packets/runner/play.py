@@ -9,6 +9,8 @@ from .box import Box, write_sysctl
 from .case import Case, Statement
 
 PATIENCE_SECONDS = 6.0
+# So many frames wait for the box however late it comes: libpcap's ring has places of 64 kB.
+ROOM = 24
 QUIET_SECONDS = 0.03
 
 
@@ -73,8 +75,14 @@ class Play:
             self.await_expected()
         port = step.words[0]
         packets = self.value(step, step.rest)
-        for packet in packets if isinstance(packets, list) else [packets]:
-            self.box.send(port, self.frame(port, packet, "in"))
+        packets = packets if isinstance(packets, list) else [packets]
+        for first in range(0, len(packets), ROOM):
+            if first:
+                self.box.await_fetched(port, before + ROOM)
+            if len(packets) > ROOM:
+                before = self.box.fetched(port)
+            for packet in packets[first:first + ROOM]:
+                self.box.send(port, self.frame(port, packet, "in"))
 
     def expect(self, step: Statement):
         place = " ".join(step.words)
