@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/engine/mirrored_devices.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "dataplane/engine/tunnels.h"
 
 namespace detour::engine {
@@ -21,6 +24,9 @@ mirror::Devices mirrored_devices(const MirroredThings& things) {
     for (const model::PrefixSet& set : things.config.prefix_sets)
         for (const Prefix& prefix : set.prefixes)
             devices.prefixes.emplace_back(prefix, PrefixSetId(*things.set_slots.of(set.name)));
+    for (const model::Uplink& uplink : things.config.uplinks)
+        if (uplink.bgp)
+            std::ranges::copy(uplink.bgp->peers, std::back_inserter(devices.peers));
     return devices;
 }
 

@@ -24,7 +24,7 @@
 
 #include "conf/types/address.h"
 #include "conf/types/ids.h"
-#include "dataplane/fib/own_addresses.h"
+#include "dataplane/fib/address_set.h"
 #include "dataplane/fib/table.h"
 #include "dataplane/packet/reason.h"
 
@@ -122,7 +122,8 @@ struct ForwardingState {
     std::vector<Leaf> leaves;  // [0] is "no answer"
     std::vector<Adjacency> adjacencies;
     std::vector<std::uint16_t> buckets;  // adjacency indices of groups, weighted
-    OwnAddresses own;                    // that no packet may come from
+    AddressSet own;                      // that no packet may come from
+    AddressSet peers;  // BGP neighbours, whose sessions have a budget of their own
 };
 
 }  // namespace detour::fib

@@ -55,12 +55,13 @@ std::unique_ptr<const fib::ForwardingState> Compiler::compile() {
     adjacencies_.sweep();
     adjacencies_.store(*state);
     state->own = own_addresses();
+    state->peers = fib::AddressSet(devices_.peers);
     count();
-    const bool is_same = !is_first_ && state->ports == last_.ports &&
-                         state->tunnels == last_.tunnels &&
-                         state->tunnel_ends == last_.tunnel_ends && state->leaves == last_.leaves &&
-                         state->adjacencies == last_.adjacencies &&
-                         state->buckets == last_.buckets && state->own == last_.own;
+    const bool is_same =
+        !is_first_ && state->ports == last_.ports && state->tunnels == last_.tunnels &&
+        state->tunnel_ends == last_.tunnel_ends && state->leaves == last_.leaves &&
+        state->adjacencies == last_.adjacencies && state->buckets == last_.buckets &&
+        state->own == last_.own && state->peers == last_.peers;
     if (is_same)
         return nullptr;
     is_first_ = false;
@@ -191,14 +192,14 @@ fib::Ingress Compiler::ingress(std::size_t index, InterfaceIndex interface,
 
 // Of every device, ours or not: as the kernel, whose local table loses those of a link that is
 // down.
-fib::OwnAddresses Compiler::own_addresses() const {
+fib::AddressSet Compiler::own_addresses() const {
     std::vector<Address> addresses;
     for (const auto& [key, entry] : kernel_->addresses().entries()) {
         const Link* link = kernel_->links().find(key.interface);
         if (link != nullptr && link->is_up)
             addresses.push_back(key.address);
     }
-    return fib::OwnAddresses(addresses);
+    return fib::AddressSet(addresses);
 }
 
 void Compiler::count() {

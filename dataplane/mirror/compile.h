@@ -123,7 +123,7 @@ class Compiler {
     void store_ingresses(fib::ForwardingState& state, const Resolver& resolver);
     [[nodiscard]] fib::Ingress ingress(std::size_t index, InterfaceIndex interface,
                                        std::uint16_t uplink) const;
-    [[nodiscard]] fib::OwnAddresses own_addresses() const;
+    [[nodiscard]] fib::AddressSet own_addresses() const;
     void count();
 
     KernelState* kernel_;

@@ -55,6 +55,8 @@ struct Devices {
     std::vector<TunnelDevice> tunnels;
     // The prefix sets' prefixes: what fib::Leaf::set names.
     std::vector<std::pair<Prefix, PrefixSetId>> prefixes;
+    // BGP neighbours of the uplinks.
+    std::vector<Address> peers;
 
     friend bool operator==(const Devices&, const Devices&) = default;
 };

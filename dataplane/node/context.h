@@ -29,7 +29,9 @@ struct Context {
     TransmitNode& out;
 
     void drop(const Packet& packet, packet::Drop reason) { drops.drop(packet.mbuf, reason); }
-    void punt(const Packet& packet, packet::Punt reason) { punts.punt(packet, reason, now); }
+    void punt(const Packet& packet, packet::Punt reason) {
+        punts.punt(packet, reason, now, state->peers);
+    }
     // Ends a packet that a validator did not find ok.
     void finish(const Packet& packet, packet::Finding finding) {
         if (finding.is_drop())

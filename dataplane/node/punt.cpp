@@ -46,18 +46,24 @@ std::uint64_t destination_hash(const Packet& packet) {
     return packet::mixed(words[0], words[1]);
 }
 
-PuntClass session_or_neighbour(const Packet& packet) {
-    // Control that is no TCP and no UDP is ARP or neighbour discovery.
-    const std::uint8_t protocol = protocol_of(packet);
-    return protocol == packet::protocol::tcp || protocol == packet::protocol::udp
-               ? PuntClass::session
-               : PuntClass::neighbour;
+bool is_from(const fib::AddressSet& peers, const Packet& packet) {
+    return is_ipv4(packet) ? peers.has_ipv4(packet::header_at<Ipv4Header>(packet.ip).source.raw())
+                           : peers.has_ipv6(packet::header_at<Ipv6Header>(packet.ip).source.data());
 }
 
-PuntClass class_of(const Packet& packet, Punt reason) {
+PuntClass session_or_neighbour(const Packet& packet, const fib::AddressSet& peers) {
+    // Control that is no TCP and no UDP is ARP or neighbour discovery.
+    const std::uint8_t protocol = protocol_of(packet);
+    if (protocol != packet::protocol::tcp && protocol != packet::protocol::udp)
+        return PuntClass::neighbour;
+    // Anybody can write to BGP's port, and would spend the neighbours' budget.
+    return is_from(peers, packet) ? PuntClass::session : PuntClass::stranger;
+}
+
+PuntClass class_of(const Packet& packet, Punt reason, const fib::AddressSet& peers) {
     switch (reason) {
         case Punt::control:
-            return session_or_neighbour(packet);
+            return session_or_neighbour(packet, peers);
         case Punt::local:
         case Punt::link_local: {
             const std::uint8_t protocol = protocol_of(packet);
@@ -113,7 +119,8 @@ bool PuntNode::allow(const Packet& packet, Punt reason, PuntClass punt_class, st
                                       : limiter_.allow(punt_class, now);
 }
 
-void PuntNode::punt(const Packet& packet, Punt reason, std::uint64_t now) {
+void PuntNode::punt(const Packet& packet, Punt reason, std::uint64_t now,
+                    const fib::AddressSet& peers) {
     rte_mbuf* const mbuf = packet.mbuf;
     const bool is_for_us = reason == Punt::local || reason == Punt::link_local;
     if (is_for_us && protocol_of(packet) == packet::protocol::gre)
@@ -121,7 +128,7 @@ void PuntNode::punt(const Packet& packet, Punt reason, std::uint64_t now) {
                            packet.origin.is_tunnel() ? Drop::gre_nested : Drop::gre_unknown_tunnel);
     if ((is_for_us || reason == Punt::broadcast) && packet::is_control(packet.bytes()))
         reason = Punt::control;
-    const PuntClass punt_class = class_of(packet, reason);
+    const PuntClass punt_class = class_of(packet, reason, peers);
     if (!allow(packet, reason, punt_class, now))
         return drops_.drop(mbuf, refusal(reason));
     if (packet.origin.is_tunnel()) {

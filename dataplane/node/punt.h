@@ -38,8 +38,10 @@ class PuntNode {
         : rings_(rings), counters_(counters), drops_(drops) {}
 
     // `now` in nanoseconds of a monotonic clock. `packet.ip` and `size` are what follows the
-    // Ethernet header even when it is not IP (ARP).
-    void punt(const Packet& packet, packet::Punt reason, std::uint64_t now);
+    // Ethernet header even when it is not IP (ARP). `peers` are the BGP neighbours of this burst's
+    // forwarding state.
+    void punt(const Packet& packet, packet::Punt reason, std::uint64_t now,
+              const fib::AddressSet& peers);
     // Wakes the exchange if there is something for it; after every burst.
     void flush() {
         if (has_punted_)

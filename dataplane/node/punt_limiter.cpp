@@ -15,9 +15,10 @@ struct Row {
 };
 
 // A write into a twin costs the exchange about 2 us, so all of these together stay within what one
-// busy core can hand over; the first three are far above what sessions need.
+// busy core can hand over; the first four are far above what sessions need.
 constexpr std::array<Row, punt_class_count> rows{{
     {"session", {20'000, 4'000}},
+    {"stranger", {10'000, 2'000}},
     {"neighbour", {5'000, 1'000}},
     {"echo", {10'000, 1'000}},
     {"local", {50'000, 1'000}},

@@ -16,7 +16,8 @@
 namespace detour::node {
 
 enum class PuntClass : std::uint8_t {
-    session,     // BGP and BFD
+    session,     // BGP and BFD of the neighbours that the configuration names
+    stranger,    // BGP and BFD of whoever else: sessions of another daemon, or a flood
     neighbour,   // ARP and neighbour discovery
     echo,        // ICMP to our own addresses: probes, replies to probes, errors about our packets
     local,       // everything else to our own addresses

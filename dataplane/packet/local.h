@@ -24,6 +24,8 @@ inline constexpr std::uint16_t bfd_multihop = 4784;  // RFC 5883 5
 }  // namespace port
 
 // BGP either way, BFD to us, neighbour discovery from the link. `transport` follows the IP header.
+// RFC 5881 5: single-hop BFD is sent with TTL 255, and what comes with another has come through a
+// router; RFC 4861 says the same of neighbour discovery.
 [[nodiscard]] inline bool is_control(std::uint8_t transport_protocol, std::uint8_t hop_limit,
                                      std::span<const std::uint8_t> transport) {
     if (transport_protocol == protocol::icmpv6) {
@@ -37,8 +39,9 @@ inline constexpr std::uint16_t bfd_multihop = 4784;  // RFC 5883 5
     if (transport_protocol == protocol::tcp)
         return source == port::bgp || destination == port::bgp;
     return transport_protocol == protocol::udp &&
-           (destination == port::bfd_control || destination == port::bfd_echo ||
-            destination == port::bfd_multihop);
+           (destination == port::bfd_multihop ||
+            (hop_limit == 255 &&
+             (destination == port::bfd_control || destination == port::bfd_echo)));
 }
 
 // `packet` is a whole IPv4 or IPv6 packet whose fixed header is there (its first nibble says

@@ -79,7 +79,7 @@ TEST_CASE("sessions, neighbours and echoes have the first-class ring, other traf
         {"BGP answering us", frame(lan_mac, host_mac, tcp(179, 40000)), true},
         {"BFD",
          frame(lan_mac, host_mac,
-               Ipv4{.destination = "10.1.0.1", .payload = transport(49152, 3784)}),
+               Ipv4{.destination = "10.1.0.1", .ttl = 255, .payload = transport(49152, 3784)}),
          true},
         {"echo to us", frame(lan_mac, host_mac, Ipv4{.destination = "10.1.0.1", .protocol = 1}),
          true},
@@ -126,6 +126,31 @@ TEST_CASE("a flood to our own address leaves BGP its way to the kernel") {
         frame(lan_mac, host_mac,
               Ipv4{.destination = "10.1.0.1", .protocol = 6, .payload = transport(40000, 179)}));
     CHECK(rig.first_class_punts().size() == 1);
+}
+
+TEST_CASE("a flood to BGP's port by strangers leaves the configured neighbours their way") {
+    Rig rig;
+    const std::vector<Address> peers{*Address::parse("203.0.113.9"),
+                                     *Address::parse("2001:db8:3::9")};
+    rig.state.peers = fib::AddressSet(peers);
+    const Bytes knock = transport(40000, 179);
+    const auto from = [&knock](const char* source) {
+        return frame(
+            lan_mac, host_mac,
+            Ipv4{.source = source, .destination = "10.1.0.1", .protocol = 6, .payload = knock});
+    };
+    for (int i = 0; i < 200; ++i) {
+        rig.receive(lan, std::vector(vector_size, from("203.0.113.8")));
+        static_cast<void>(rig.first_class_punts());
+    }
+    CHECK(rig.drops(Drop::punt_limit) > 0);
+    rig.receive(lan, from("203.0.113.9"));
+    rig.receive(lan, frame(lan_mac, host_mac,
+                           Ipv6{.source = "2001:db8:3::9",
+                                .destination = "2001:db8:10::1",
+                                .next_header = 6,
+                                .payload = knock}));
+    CHECK(rig.first_class_punts().size() == 2);
 }
 
 TEST_CASE("a host that does not answer is asked for once a second, whatever is sent to it") {

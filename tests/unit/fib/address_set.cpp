@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
-#include "dataplane/fib/own_addresses.h"
+#include "dataplane/fib/address_set.h"
 
 #include <doctest/doctest.h>
 
@@ -9,11 +9,11 @@
 
 using detour::Address;
 using detour::Family;
-using detour::fib::OwnAddresses;
+using detour::fib::AddressSet;
 
 namespace {
 
-bool has(const OwnAddresses& own, const Address& address) {
+bool has(const AddressSet& own, const Address& address) {
     if (address.family() == Family::ipv6)
         return own.has_ipv6(address.bytes().data());
     std::uint32_t word;
@@ -24,12 +24,12 @@ bool has(const OwnAddresses& own, const Address& address) {
 }  // namespace
 
 TEST_CASE("nothing is ours when there are no addresses") {
-    const OwnAddresses own;
+    const AddressSet own;
     CHECK_FALSE(has(own, *Address::parse("192.0.2.1")));
     CHECK_FALSE(has(own, *Address::parse("0.0.0.0")));
     CHECK_FALSE(has(own, *Address::parse("2001:db8::1")));
     CHECK_FALSE(has(own, *Address::parse("::")));
-    CHECK(own == OwnAddresses(std::vector<Address>{*Address::parse("::"), Address()}));
+    CHECK(own == AddressSet(std::vector<Address>{*Address::parse("::"), Address()}));
 }
 
 TEST_CASE("exactly the addresses that were given are ours, each given once or twice") {
@@ -45,8 +45,8 @@ TEST_CASE("exactly the addresses that were given are ours, each given once or tw
         }
         std::vector<Address> given(ours.begin(), ours.end());
         given.insert(given.end(), ours.begin(), ours.end());
-        const OwnAddresses own(given);
-        CHECK(own == OwnAddresses(given));
+        const AddressSet own(given);
+        CHECK(own == AddressSet(given));
         for (unsigned high = 0; high < 5; ++high) {
             for (unsigned low = 0; low < 256; ++low) {
                 const auto a = static_cast<std::uint8_t>(high);

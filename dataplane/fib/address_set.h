@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// The router's own addresses, to recognise a packet that claims to come from one of them: nobody
-// else may send it, and the kernel would call it a martian. Every packet asks and hardly any is
-// found, so the answer is one load: open addressing, a quarter full at most. Built by one thread,
-// then only read by many.
+// A set of addresses that packets are held against: the router's own, from which nobody else may
+// send (the kernel would call it a martian), and its BGP neighbours'. Every packet asks for the
+// first and hardly any is found, so the answer is one load: open addressing, a quarter full at
+// most. Built by one thread, then only read by many.
 #pragma once
 
 #include <array>
@@ -17,11 +17,11 @@
 
 namespace detour::fib {
 
-class OwnAddresses {
+class AddressSet {
  public:
-    OwnAddresses() : OwnAddresses(std::span<const Address>{}) {}
+    AddressSet() : AddressSet(std::span<const Address>{}) {}
     // In any order, also twice; the unspecified addresses are nobody's.
-    explicit OwnAddresses(std::span<const Address> addresses);
+    explicit AddressSet(std::span<const Address> addresses);
 
     // The four octets as they lie in the packet, as one machine word.
     [[nodiscard]] bool has_ipv4(std::uint32_t word) const {
@@ -44,7 +44,7 @@ class OwnAddresses {
         }
     }
 
-    friend bool operator==(const OwnAddresses&, const OwnAddresses&) = default;
+    friend bool operator==(const AddressSet&, const AddressSet&) = default;
 
  private:
     using Words = std::array<std::uint64_t, 2>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
-#include "dataplane/fib/own_addresses.h"
+#include "dataplane/fib/address_set.h"
 
 #include <algorithm>
 #include <bit>
@@ -28,7 +28,7 @@ void insert(Slots& slots, std::size_t at, const Value& value) {
 
 }  // namespace
 
-OwnAddresses::OwnAddresses(std::span<const Address> addresses)
+AddressSet::AddressSet(std::span<const Address> addresses)
     : ipv4_(slot_count(addresses, Family::ipv4)), ipv6_(slot_count(addresses, Family::ipv6)) {
     for (const Address& address : addresses) {
         if (address.is_unspecified())
