@@ -2,8 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/node/path_mtu.h"
 
-#include "dataplane/packet/ipv4.h"
-#include "dataplane/packet/ipv6.h"
+#include "dataplane/packet/big_endian.h"
 #include "dataplane/packet/path_mtu.h"
 
 namespace detour::node {
@@ -20,13 +19,6 @@ std::optional<TunnelMatch> tunnel_of(const TunnelFinder& tunnels, const packet::
 }  // namespace
 
 void note_path_mtu(Context& context, const Packet& packet) {
-    const bool is_icmp =
-        packet.ip[0] >> 4 == 4
-            ? packet::header_at<packet::Ipv4Header>(packet.ip).protocol == packet::protocol::icmp
-            : packet::header_at<packet::Ipv6Header>(packet.ip).next_header ==
-                  packet::protocol::icmpv6;
-    if (!is_icmp)
-        return;
     const auto news = packet::parse_too_big(packet.bytes());
     if (!news)
         return;

@@ -11,6 +11,8 @@
     expect xcon0 OUTER/hop(p)         the frame out, octet for octet (an outer identification aside)
     expect xcon0 like ICMP(type=11)   only the fields that are written down
     expect lan0 [hop(p), q]           several
+    burst lan0 [p, q]                 at most nine frames, which the box finds waiting all at once
+    flood lan0 4000 p                 so many, and all that comes of them until it is quiet is not looked at
     expect lan0 either [p, q]         one of them
     expect kernel lan0 p              what the kernel reads from the twin
     drop gre-nested 1                 how often each drop and punt counter moved: those that are not
@@ -18,7 +20,7 @@
     count tunnels/partner/out 1       any other number of the telemetry, as a difference
     fails IP.ttl                      the runner must find this fault; a test of the runner
 
-Statements are played in their order; what is expected is awaited before the next `send`, `ip` or `settle`.
+Statements are played in their order; what is expected is awaited before the next `send`, `burst`, `flood`, `ip` or `settle`.
 """
 
 import os
@@ -29,7 +31,8 @@ TOPOLOGIES = os.path.join(CASES, "topologies")
 
 # Verb -> how many words follow it before the rest of the line.
 VERBS = {"topology": 1, "let": 2, "ip": 0, "sysctl": 0, "send": 1, "expect": 1, "drop": 1, "punt": 1, "count": 1,
-         "fails": 0, "peer": 1, "settle": 0}
+         "fails": 0, "peer": 1, "settle": 0, "flood": 2,
+         "burst": 1}
 
 
 class BadCase(Exception):
