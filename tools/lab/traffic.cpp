@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "tools/lab/garbage.h"
 #include "tools/lab/relay.h"
 #include "tools/lab/tcp_transfer.h"
 #include "tools/lab/udp_stream.h"
@@ -39,6 +40,8 @@ struct Arguments {
     std::string delay = "0";
     std::string jitter = "0";
     lab::RelayOptions relay;
+    lab::GarbageOptions garbage;
+    std::vector<std::string> targets;
 };
 
 std::string source(const Arguments& arguments) {
@@ -83,6 +86,21 @@ std::string relay(const Arguments& arguments) {
     return lab::run_relay(options);
 }
 
+std::string garbage(const Arguments& arguments) {
+    lab::GarbageOptions options = arguments.garbage;
+    options.to = arguments.to;
+    options.rate = arguments.rate;
+    for (const std::string& target : arguments.targets) {
+        const auto address = Address::parse(target);
+        if (!address)
+            throw CLI::ValidationError(address.error().message);
+        options.targets.push_back(*address);
+    }
+    if (!arguments.duration.empty())
+        options.duration = duration_of(arguments.duration);
+    return lab::run_garbage(options);
+}
+
 }  // namespace
 
 int main(int count, char** values) {
@@ -115,6 +133,12 @@ int main(int count, char** values) {
     cable->add_option("--jitter", arguments.jitter, "at most this much more");
     cable->add_option("--loss", arguments.relay.loss, "share of frames, 0 to 1");
     cable->add_option("--duplicate", arguments.relay.duplicate, "share of frames, 0 to 1");
+    auto* flood = app.add_subcommand("garbage", "send frames of 64 octets that nobody asked for");
+    flood->add_option("--interface", arguments.garbage.interface, "interface")->required();
+    flood->add_option("--to", arguments.to, "the router's MAC")->required();
+    flood->add_option("--target", arguments.targets, "an address of the router; may be repeated");
+    flood->add_option("--rate", arguments.rate, "frames a second (default: as fast as it goes)");
+    flood->add_option("--duration", arguments.duration, "how long, such as 5s");
     CLI11_PARSE(app, count, values);
     try {
         lab::stop_on_signals();
@@ -127,6 +151,8 @@ int main(int count, char** values) {
             result = tcp_send(arguments);
         else if (receiver->parsed())
             result = lab::run_tcp_receiver(lab::Endpoint::parse(arguments.listen));
+        else if (flood->parsed())
+            result = garbage(arguments);
         else
             result = relay(arguments);
         fmt::print("{}\n", result);
