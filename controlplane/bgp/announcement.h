@@ -29,11 +29,26 @@ struct Announcement {
 
 using AnnouncementSet = std::map<Prefix, Announcement>;
 
+// What is to be different from now on; prefixes that are not named stay as they are. Prefixes in
+// order cost the least.
+struct AnnouncementChange {
+    std::vector<Prefix> prefixes;
+    std::optional<Announcement> announcement;  // nothing: they are withdrawn
+};
+
 // How far the wish about one prefix has come.
 enum class Progress : std::uint8_t {
     pending,       // no session, or not yet written
     sent,          // given to TCP
     acknowledged,  // the peer's TCP has it
+};
+
+// Of one prefix: what is wished of it, and how far that has come.
+struct WishProgress {
+    enum class Wish : std::uint8_t { nothing, announcement };
+
+    Wish wish = Wish::nothing;
+    Progress progress = Progress::pending;
 };
 
 struct AnnouncementView {

@@ -66,14 +66,29 @@ struct Announce {
     PeerId peer;
     AnnouncementSet set;
 };
+// The same as a difference: a move of a few prefixes costs nothing for the others.
+struct ChangeAnnouncements {
+    PeerId peer;
+    std::vector<AnnouncementChange> changes;
+};
 // Ask the peer to send everything again (RFC 2918).
 struct RequestRefresh {
     PeerId peer;
     Family family = Family::ipv4;
 };
 
-using Input = std::variant<Tick, Start, Stop, Connected, ConnectFailed, Accepted, Received,
-                           StreamProgress, Closed, Announce, RequestRefresh>;
+// What those who look at packets hold of the way through the peer. A route of a peer whose way is
+// dead is not kept while it restarts, however graceful the restart.
+struct ForwardingJudged {
+    enum class Verdict : std::uint8_t { alive, dead };
+
+    PeerId peer;
+    Verdict verdict = Verdict::alive;
+};
+
+using Input =
+    std::variant<Tick, Start, Stop, Connected, ConnectFailed, Accepted, Received, StreamProgress,
+                 Closed, Announce, ChangeAnnouncements, RequestRefresh, ForwardingJudged>;
 
 // --- out ----------------------------------------------------------------------------------------
 
@@ -125,6 +140,11 @@ struct EndOfRib {
     PeerId peer;
     Family family = Family::ipv4;
 };
+// A restarting peer did not come back in its time, or its way is dead: nothing of it is kept any
+// more (RFC 4724 4.2).
+struct RestartEnded {
+    PeerId peer;
+};
 // Wishes of an Announce that came one step further; prefixes of both families.
 struct AnnouncementProgress {
     PeerId peer;
@@ -149,9 +169,9 @@ struct Remark {
     std::string text;
 };
 
-using Output =
-    std::variant<Listen, StopListening, Connect, Send, Close, StateChanged, RoutesLearned,
-                 RoutesWithdrawn, EndOfRib, AnnouncementProgress, AnnouncementRefused, Remark>;
+using Output = std::variant<Listen, StopListening, Connect, Send, Close, StateChanged,
+                            RoutesLearned, RoutesWithdrawn, EndOfRib, RestartEnded,
+                            AnnouncementProgress, AnnouncementRefused, Remark>;
 using Outputs = std::vector<Output>;
 
 }  // namespace detour::bgp

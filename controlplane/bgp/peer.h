@@ -45,6 +45,15 @@ struct Transport {
     friend bool operator==(const Transport&, const Transport&) = default;
 };
 
+// RFC 9234 3.1: what we are to the peer; the numbers of the capability.
+enum class Role : std::uint8_t {
+    provider = 0,
+    route_server = 1,
+    route_server_client = 2,
+    customer = 3,
+    peer = 4,
+};
+
 enum class Opening : std::uint8_t {
     active,   // calls, and answers calls
     passive,  // answers calls only
@@ -56,6 +65,11 @@ struct Timers {
     Duration idle_hold = std::chrono::seconds(1);  // after a session's end, doubled up to
     Duration idle_hold_limit = std::chrono::seconds(60);
     Duration max_prefix_restart = std::chrono::minutes(15);
+    // RFC 4724, in whole seconds: how long the peer may keep our routes while we restart, which is
+    // how long a route lives on after us if we do not come back. 0: neither side keeps anything.
+    Duration restart = std::chrono::seconds(30);
+    // How long a peer that came back may take to send everything again.
+    Duration stale = std::chrono::minutes(3);
 
     friend bool operator==(const Timers&, const Timers&) = default;
 };
@@ -68,8 +82,11 @@ struct PeerConfig {
     Opening opening = Opening::active;
     Timers timers;
     // Our address of each family on this peer's link, by Family: the next hop of what we announce.
-    // A family is offered when it is given, over whichever family the session runs.
+    // A family is offered when it is given, over whichever family the session runs. An IPv6 address
+    // for IPv4 is RFC 8950: the family is then spoken with peers that take it.
     std::array<std::optional<Address>, 2> next_hops;
+    std::optional<Role> role;    // RFC 9234; nothing: none is said, and no leak is looked for
+    bool requires_role = false;  // RFC 9234 4.2: strict mode
     std::uint32_t max_prefixes = 1000;  // accepted per family
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
@@ -80,6 +97,9 @@ struct SpeakerConfig {
     Address router_id;             // IPv4
     std::vector<Prefix> declared;  // the only prefixes that can ever be announced
     std::vector<PeerConfig> peers;
+    // The process took over from one that ran until a moment ago, and packets were forwarded all
+    // the while: peers are asked to keep what they have until we have said it again (RFC 4724 4.1).
+    bool is_resumed = false;
 };
 
 enum class State : std::uint8_t { idle, connect, active, open_sent, open_confirm, established };
@@ -119,7 +139,11 @@ struct Negotiated {
     Duration hold{};                 // 0: no keepalives
     bool has_four_octet_as = false;
     bool has_route_refresh = false;
+    bool has_enhanced_refresh = false;
     bool has_extended_messages = false;
+    bool has_extended_next_hop = false;
+    bool has_graceful_restart = false;        // both said they know it, RFC 4724
+    bool has_graceful_notifications = false;  // and RFC 8538
 
     [[nodiscard]] bool carries(Family family) const {
         return families[static_cast<std::size_t>(family)];
@@ -138,6 +162,8 @@ struct PeerView {
     std::optional<Address> router_id;               // Established: the peer's
     std::optional<Negotiated> negotiated;           // Established
     std::optional<Duration> graceful_restart_time;  // offered by the peer (RFC 4724)
+    std::optional<Instant> restarting_until;        // its routes are kept so long, RFC 4724 4.2
+    std::array<std::size_t, 2> stale{};             // of `received`, not heard again yet
     std::array<std::size_t, 2> received{};          // routes in the Adj-RIB-In, by Family
     std::array<std::size_t, 2> accepted{};          // of these, what the import rules let pass
     std::array<std::size_t, 2> announced{};         // prefixes the peer has from us, by Family

@@ -34,6 +34,7 @@ Outputs Speaker::configure(Instant now, const SpeakerConfig& config) {
     const LocalEnd before = *local_;
     local_->asn = config.asn;
     local_->router_id = config.router_id;
+    local_->is_resumed = config.is_resumed;
     local_->declared = {config.declared.begin(), config.declared.end()};
 
     std::set<PeerId> configured;
@@ -112,6 +113,15 @@ Outputs Speaker::handle(Instant now, const Input& input) {
             [&](const Announce& event) {
                 at_peer(event.peer, [&](Session& session) { session.announce(turn, event.set); });
             },
+            [&](const ChangeAnnouncements& event) {
+                at_peer(event.peer, [&](Session& session) {
+                    session.change_announcements(turn, event.changes);
+                });
+            },
+            [&](const ForwardingJudged& event) {
+                at_peer(event.peer,
+                        [&](Session& session) { session.forwarding_judged(turn, event.verdict); });
+            },
             [&](const RequestRefresh& event) {
                 at_peer(event.peer,
                         [&](Session& session) { session.request_refresh(turn, event.family); });
@@ -149,6 +159,11 @@ std::vector<AnnouncementView> Speaker::announcements(PeerId id) const {
     const auto session = sessions_.find(id);
     return session == sessions_.end() ? std::vector<AnnouncementView>{}
                                       : session->second->announcements();
+}
+
+WishProgress Speaker::progress(PeerId id, const Prefix& prefix) const {
+    const auto session = sessions_.find(id);
+    return session == sessions_.end() ? WishProgress{} : session->second->progress(prefix);
 }
 
 std::vector<RouteView> Speaker::routes(PeerId id) const {

@@ -7,9 +7,9 @@
 //     transport, timers, wishes --Input--> Speaker --Output--> Connect, Send, Close, routes, states
 //
 // What it promises:
-// - A peer is announced exactly the Announce set last given, and only declared prefixes: the
-//   Adj-RIB-Out has no place for any other. A change is a replacement in place, never a withdrawal
-//   and an announcement; nothing is sent that the peer already has.
+// - A peer is announced exactly the Announce set last given, as changed since, and only declared
+//   prefixes: the Adj-RIB-Out has no place for any other. A change is a replacement in place, never
+//   a withdrawal and an announcement; nothing is sent that the peer already has.
 // - Either session of an uplink carries both families when both sides say so (RFC 4760); the next
 //   hops are ours on the peer's link.
 // - Everything that a peer can make grow is bounded: partial messages, routes (max-prefixes), bytes
@@ -17,9 +17,10 @@
 //   and truth and is computed again.
 // - Bad input is a transition: RFC 7606 decides between discard, withdraw and reset.
 //
-// RFCs: 4271, 4760, 6793, 5492, 9072, 2918, 1997, 8092, 7606, 8654 (receiving), 4486, 9003, 6286,
-// 6608, 7607, 9687; 2385 and 5082 are asked of the transport. Graceful restart (4724): capability
-// and End-of-RIB are read, not offered.
+// - A peer that restarts finds its routes kept, unless the way through it is held for dead; what we
+//   offer to have kept while we restart ends after 30 s (Timers::restart).
+//
+// RFCs: the table in RFCS.md, which is made from the tests.
 //
 // One thread: the event loop's.
 #pragma once
@@ -68,7 +69,8 @@ class Speaker {
     [[nodiscard]] std::vector<PeerView> peers() const;  // by id
     [[nodiscard]] std::optional<PeerView> peer(PeerId id) const;
     [[nodiscard]] std::vector<AnnouncementView> announcements(
-        PeerId id) const;                                          // the wish, by prefix
+        PeerId id) const;  // the wish, by prefix
+    [[nodiscard]] WishProgress progress(PeerId id, const Prefix& prefix) const;
     [[nodiscard]] std::vector<RouteView> routes(PeerId id) const;  // the Adj-RIB-In, by prefix
 
  private:

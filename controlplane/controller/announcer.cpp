@@ -51,6 +51,10 @@ std::vector<bgp::Announce> Announcer::reconfigure(const PeerBook& peers, const R
         if (uplink && set)
             wishes_[{*uplink, {*set, place.second.family}}] = announcement;
     }
+    return everything();
+}
+
+std::vector<bgp::Announce> Announcer::everything() const {
     std::vector<bgp::Announce> result;
     for (const auto& [uplink, its_peers] : peers_)
         for (const bgp::PeerId peer : its_peers)
@@ -72,48 +76,23 @@ const std::vector<bgp::PeerId>& Announcer::peers_of(UplinkId uplink) const {
     return found == peers_.end() ? no_peers : found->second;
 }
 
-std::vector<bgp::Announce> Announcer::wish(decision::ActionId ticket,
-                                           const decision::SetAnnouncement& wish,
-                                           const bgp::Speaker& speaker) {
+std::vector<bgp::ChangeAnnouncements> Announcer::wish(decision::ActionId ticket,
+                                                      const decision::SetAnnouncement& wish) {
     const Place place{wish.uplink, wish.block};
-    Pending pending;
-    pending.ticket = ticket;
-    pending.is_withdrawal = !wish.announcement;
+    bgp::AnnouncementChange change{prefixes_of(config_, wish.block), std::nullopt};
+    std::ranges::sort(change.prefixes);
     if (wish.announcement) {
         wishes_[place] = *wish.announcement;
+        change.announcement = to_bgp(*wish.announcement);
     } else {
         wishes_.erase(place);
-        const std::vector<Prefix> prefixes = prefixes_of(config_, wish.block);
-        for (const bgp::PeerId peer : hearing(place, speaker))
-            for (const bgp::AnnouncementView& view : speaker.announcements(peer))
-                if (std::ranges::find(prefixes, view.prefix) != prefixes.end()) {
-                    pending.unheard.emplace(peer, view.prefix);
-                    pending.unsent.emplace(peer, view.prefix);
-                }
     }
-    pending_[place] = std::move(pending);
+    pending_[place] = {ticket, !wish.announcement};
 
-    const bgp::AnnouncementSet set = wanted(wish.uplink);
-    std::vector<bgp::Announce> result;
+    std::vector<bgp::ChangeAnnouncements> result;
     for (const bgp::PeerId peer : peers_of(wish.uplink))
-        result.push_back({peer, set});
+        result.push_back({peer, {change}});
     return result;
-}
-
-void Announcer::note(const bgp::AnnouncementProgress& progress) {
-    for (auto& [place, pending] : pending_)
-        for (const Prefix& prefix : progress.withdrawn) {
-            pending.unsent.erase({progress.peer, prefix});
-            if (progress.progress == bgp::Progress::acknowledged)
-                pending.unheard.erase({progress.peer, prefix});
-        }
-}
-
-void Announcer::note_down(bgp::PeerId peer) {
-    for (auto& [place, pending] : pending_) {
-        std::erase_if(pending.unsent, [&](const auto& entry) { return entry.first == peer; });
-        std::erase_if(pending.unheard, [&](const auto& entry) { return entry.first == peer; });
-    }
 }
 
 std::vector<decision::Acknowledgement> Announcer::settled(const bgp::Speaker& speaker) {
@@ -121,14 +100,7 @@ std::vector<decision::Acknowledgement> Announcer::settled(const bgp::Speaker& sp
     std::vector<decision::Acknowledgement> result;
     for (auto it = pending_.begin(); it != pending_.end();) {
         Pending& pending = it->second;
-        bgp::Progress progress = bgp::Progress::acknowledged;
-        if (!pending.is_withdrawal)
-            progress = announced(it->first, speaker);
-        else if (!pending.unsent.empty())
-            progress = bgp::Progress::pending;
-        else if (!pending.unheard.empty())
-            progress = bgp::Progress::sent;
-
+        const bgp::Progress progress = this->progress(it->first, pending, speaker);
         if (progress != bgp::Progress::pending && !pending.is_sent) {
             pending.is_sent = true;
             result.push_back({pending.ticket, Fact::sent});
@@ -152,22 +124,22 @@ std::vector<bgp::PeerId> Announcer::hearing(const Place& place, const bgp::Speak
 }
 
 // How far the least advanced peer is.
-bgp::Progress Announcer::announced(const Place& place, const bgp::Speaker& speaker) const {
+bgp::Progress Announcer::progress(const Place& place, const Pending& pending,
+                                  const bgp::Speaker& speaker) const {
     const std::vector<bgp::PeerId> peers = hearing(place, speaker);
     if (peers.empty())
-        return bgp::Progress::pending;
+        return pending.is_withdrawal ? bgp::Progress::acknowledged : bgp::Progress::pending;
     const std::vector<Prefix> prefixes = prefixes_of(config_, place.second);
     bgp::Progress least = bgp::Progress::acknowledged;
-    for (const bgp::PeerId peer : peers) {
-        std::size_t found = 0;
-        for (const bgp::AnnouncementView& view : speaker.announcements(peer))
-            if (std::ranges::find(prefixes, view.prefix) != prefixes.end()) {
-                ++found;
-                least = std::min(least, view.progress);
-            }
-        if (found != prefixes.size())
-            return bgp::Progress::pending;
-    }
+    for (const bgp::PeerId peer : peers)
+        for (const Prefix& prefix : prefixes) {
+            const bgp::WishProgress wish = speaker.progress(peer, prefix);
+            const bool is_as_wished = (wish.wish == bgp::WishProgress::Wish::nothing) ==
+                                      pending.is_withdrawal;  // a refused wish is not
+            least = std::min(least, is_as_wished ? wish.progress : bgp::Progress::pending);
+            if (least == bgp::Progress::pending)
+                return least;
+        }
     return least;
 }
 

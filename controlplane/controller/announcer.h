@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// From the decision's wishes about (uplink, block) to whole announcement sets for the speaker's
+// From the decision's wishes about (uplink, block) to changes of what the speaker announces to its
 // peers, and from the speaker's progress to the acknowledgements that the decision waits for. A
 // wish on an uplink goes to each of its peers; it is
 //     sent  when every established peer that carries the family was written it,
@@ -13,7 +13,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -35,16 +34,12 @@ class Announcer {
     // answered any more. Gives the sets for every peer: what is declared may have changed.
     [[nodiscard]] std::vector<bgp::Announce> reconfigure(const PeerBook& peers,
                                                          const Renumbering& ids);
+    // What stands, for a speaker that was told of its peers only now.
+    [[nodiscard]] std::vector<bgp::Announce> everything() const;
 
-    // The sets to give the speaker now, one a peer of the uplink.
-    [[nodiscard]] std::vector<bgp::Announce> wish(decision::ActionId ticket,
-                                                  const decision::SetAnnouncement& wish,
-                                                  const bgp::Speaker& speaker);
-
-    // To be called for each of the speaker's own progress reports.
-    void note(const bgp::AnnouncementProgress& progress);
-    // The peer's session ended: it has forgotten what we announced.
-    void note_down(bgp::PeerId peer);
+    // The changes to give the speaker now, one a peer of the uplink.
+    [[nodiscard]] std::vector<bgp::ChangeAnnouncements> wish(decision::ActionId ticket,
+                                                             const decision::SetAnnouncement& wish);
 
     // What has become true since the last call, given the speaker's state.
     [[nodiscard]] std::vector<decision::Acknowledgement> settled(const bgp::Speaker& speaker);
@@ -61,14 +56,12 @@ class Announcer {
         decision::ActionId ticket;
         bool is_withdrawal = false;
         bool is_sent = false;
-        // Withdrawals that a peer has not yet acknowledged.
-        std::set<std::pair<bgp::PeerId, Prefix>> unheard;
-        std::set<std::pair<bgp::PeerId, Prefix>> unsent;
     };
 
     [[nodiscard]] std::vector<bgp::PeerId> hearing(const Place& place,
                                                    const bgp::Speaker& speaker) const;
-    [[nodiscard]] bgp::Progress announced(const Place& place, const bgp::Speaker& speaker) const;
+    [[nodiscard]] bgp::Progress progress(const Place& place, const Pending& pending,
+                                         const bgp::Speaker& speaker) const;
 
     const model::Config& config_;
     std::map<UplinkId, std::vector<bgp::PeerId>> peers_;

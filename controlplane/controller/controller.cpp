@@ -23,6 +23,9 @@ struct Overloaded : Handlers... {
 // How often forwarding counters are read when nothing is suspected: often enough for the
 // conservation checks of a move (detection.md section 4: 3 s), seldom enough to be free.
 constexpr Duration idle_counters = std::chrono::seconds(1);
+// A state that is no older was left by a process that a peer still waits for: it is written at
+// least once a minute, and peers keep our routes for 30 s (RFC 4724).
+constexpr Duration resumption = std::chrono::seconds(90);
 // Answers that may stay out before the data plane counts as lost.
 constexpr int tolerated_silence = 2;
 
@@ -69,10 +72,14 @@ struct Controller::Machine {
             std::visit(
                 Overloaded{
                     [&](bgp::StateChanged& changed) { on_session(changed, now); },
-                    [&](bgp::AnnouncementProgress& progress) { announcer.note(progress); },
+                    [](bgp::AnnouncementProgress&) {},  // settled() asks the speaker itself
                     [&](bgp::RoutesLearned& routes) { note_routes(routes.peer); },
                     [&](bgp::RoutesWithdrawn& routes) { note_routes(routes.peer); },
                     [&](bgp::EndOfRib&) {},
+                    [&](bgp::RestartEnded& ended) {
+                        if (const auto uplink = peers[ended.peer].id)
+                            stale_sessions.insert(*uplink);
+                    },
                     [&](bgp::AnnouncementRefused&) {},  // no wish of ours is undeclared
                     [&](bgp::Remark& remark) { record(now, std::move(remark), {}); },
                     [&](auto& order) { outputs.emplace_back(TransportOrder(std::move(order))); },
@@ -83,8 +90,6 @@ struct Controller::Machine {
     }
 
     void on_session(bgp::StateChanged& changed, Instant now) {
-        if (changed.from == bgp::State::established)
-            announcer.note_down(changed.peer);
         const auto uplink = peers[changed.peer].id;
         record(now, std::move(changed), {});
         if (uplink)
@@ -156,8 +161,8 @@ struct Controller::Machine {
                     outputs.emplace_back(Forward{action.id, deed.block, egress});
                 },
                 [&](const decision::SetAnnouncement& deed) {
-                    for (const bgp::Announce& announce : announcer.wish(action.id, deed, speaker))
-                        feed_speaker(now, announce);
+                    for (const auto& change : announcer.wish(action.id, deed))
+                        feed_speaker(now, change);
                 },
                 [&](const decision::SetWatch& deed) { watch(now, deed); },
                 [&](const decision::SetCarried& deed) {
@@ -181,13 +186,24 @@ struct Controller::Machine {
                 [&](const decision::Persist&) {
                     outputs.emplace_back(Persist{action.id, decider.snapshot(now)});
                 },
+                [&](const decision::VerdictChanged& deed) {
+                    if (deed.to == decision::Verdict::uplink_dead)
+                        judge_forwarding(now, deed.uplink, bgp::ForwardingJudged::Verdict::dead);
+                    else if (deed.to == decision::Verdict::healthy)
+                        judge_forwarding(now, deed.uplink, bgp::ForwardingJudged::Verdict::alive);
+                },
                 // What is only said is in the records.
-                [](const decision::VerdictChanged&) {},
                 [](const decision::MoveStepped&) {},
                 [](const decision::Held&) {},
                 [](const decision::Said&) {},
             },
             action.deed);
+    }
+
+    // A peer that restarts keeps its routes here as long as the way through it carries packets.
+    void judge_forwarding(Instant now, UplinkId uplink, bgp::ForwardingJudged::Verdict verdict) {
+        for (const bgp::PeerId peer : announcer.peers_of(uplink))
+            feed_speaker(now, bgp::ForwardingJudged{peer, verdict});
     }
 
     void watch(Instant now, const decision::SetWatch& deed) {
@@ -311,9 +327,14 @@ struct Controller::Machine {
             queue.emplace_back(decision::LinkState{uplink.id, decision::Presence::down});
             stale_fates.insert(uplink.id);
         }
-        // The announcements that stand on the disk are wishes before the first session opens.
+        // The announcements that stand on the disk are wishes before the first session opens: a
+        // peer that kept our routes while we restarted takes End-of-RIB for their end (RFC 4724).
         decide(now, decision::Start{}, {});
-        take(now, speaker.configure(now, speaker_config(config, passwords, peers)));
+        bgp::SpeakerConfig sessions = speaker_config(config, passwords, peers);
+        sessions.is_resumed = born.has_state && born.state_age <= resumption;
+        take(now, speaker.configure(now, sessions));
+        for (const bgp::Announce& announce : announcer.everything())
+            feed_speaker(now, announce);
         outputs.emplace_back(ReadCounters{counters_every});
     }
 
@@ -345,6 +366,9 @@ struct Controller::Machine {
         const bool is_up = fact.state == decision::Presence::up;
         feed_prober(now, probe::UplinkUsable{fact.uplink, is_up ? probe::Usability::usable
                                                                 : probe::Usability::unusable});
+        judge_forwarding(
+            now, fact.uplink,
+            is_up ? bgp::ForwardingJudged::Verdict::alive : bgp::ForwardingJudged::Verdict::dead);
         queue.emplace_back(decision::LinkState{fact.uplink, fact.state});
     }
 

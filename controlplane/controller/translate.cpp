@@ -80,6 +80,7 @@ probe::Level to_level(decision::Watch watch) {
 decision::SessionState session_state(const bgp::Speaker& speaker,
                                      const std::vector<bgp::PeerId>& peers, Family family) {
     bool is_refused = false;
+    bool is_restarting = false;
     for (const bgp::PeerId id : peers) {
         const auto peer = speaker.peer(id);
         if (!peer)
@@ -87,9 +88,12 @@ decision::SessionState session_state(const bgp::Speaker& speaker,
         if (peer->state == bgp::State::established && peer->negotiated &&
             peer->negotiated->carries(family))
             return decision::SessionState::established;
+        is_restarting |= peer->restarting_until.has_value();
         is_refused |=
             peer->last_error && peer->last_error->reason == bgp::DownReason::peer_shut_down;
     }
+    if (is_restarting)
+        return decision::SessionState::down_restarting;
     return is_refused ? decision::SessionState::down_refused : decision::SessionState::down;
 }
 

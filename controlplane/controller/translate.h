@@ -19,8 +19,8 @@ namespace detour::controller {
 [[nodiscard]] decision::ProbeOutcome to_evidence(const probe::Outcome& outcome);
 [[nodiscard]] probe::Level to_level(decision::Watch watch);
 
-// Of an uplink's sessions for one family: established if any of them carries it; refused if none is
-// and a neighbour said no for good.
+// Of an uplink's sessions for one family: established if any of them carries it; restarting if none
+// does and a neighbour's routes are kept while it restarts; refused if one said no for good.
 [[nodiscard]] decision::SessionState session_state(const bgp::Speaker& speaker,
                                                    const std::vector<bgp::PeerId>& peers,
                                                    Family family);

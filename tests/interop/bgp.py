@@ -80,10 +80,10 @@ class Sessions:
         for session in sessions:
             self.speaker.wait_state(session, "Established", seconds)
 
-    def configure(self, declared: tuple = tuple(DECLARED), **options):
+    def configure(self, declared: tuple = tuple(DECLARED), *, is_resumed: bool = False, **options):
         peers = [{"local": OURS[session], "remote": THEIRS[session], "asn": 64496, "device": "wan0", "hold": 9,
                   "next_hops": list(OURS), **options} for session in (0, 1)]
-        self.speaker.configure(64500, "192.0.2.2", list(declared), peers)
+        self.speaker.configure(64500, "192.0.2.2", list(declared), peers, is_resumed=is_resumed)
 
     def wait_routes(self, session: int, expected: dict, seconds: float = 5):
         try:
@@ -108,6 +108,7 @@ class Sessions:
             self.assertEqual(view["negotiated"]["ipv4"] and view["negotiated"]["ipv6"], True)
             self.assertTrue(view["negotiated"]["four_octet_as"])
             self.assertTrue(view["negotiated"]["route_refresh"])
+            self.assertTrue(view["negotiated"]["enhanced_refresh"])
             self.assertEqual(view["negotiated"]["hold"], 9)
         self.speaker.announce(0, {MAIL: {}, WEB6: {}, "10.0.0.0/8": {}})
         self.speaker.wait_for(2, refused="10.0.0.0/8")
@@ -264,6 +265,56 @@ class Sessions:
                    "the peer to name the reason")
         self.assertEqual(self.speaker.view(0)["routes"], {})
 
+    def test_a_change_names_its_own_prefixes_alone(self):
+        self.connect(sessions=(0,))
+        self.speaker.announce(0, {MAIL: {}, WEB: {}, WEB6: {}})
+        self.wait_routes(0, {prefix: route(prefix) for prefix in DECLARED})
+        self.speaker.change(0, [WEB], {"prepend": 1})
+        self.speaker.change(0, [WEB6], None)
+        self.wait_routes(0, {MAIL: route(MAIL), WEB: route(WEB, path="64500 64500")})
+
+    def test_the_peer_keeps_our_routes_while_we_are_killed_and_sweeps_what_we_do_not_say_again(self):
+        self.connect(sessions=(0,), is_graceful=True)
+        self.assertTrue(self.speaker.view(0)["negotiated"]["graceful_restart"])
+        self.speaker.announce(0, {MAIL: {}, WEB: {}, WEB6: {}})
+        self.wait_routes(0, {prefix: route(prefix) for prefix in DECLARED})
+        self.speaker.process.kill()
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            self.assertEqual(set(self.heard(0)), set(DECLARED))
+        self.speaker = Speaker(self.box, "resumed")
+        self.configure(is_resumed=True, set={MAIL: {}, WEB6: {}})
+
+        def has_swept():
+            now = set(self.heard(0))
+            self.assertLessEqual({MAIL, WEB6}, now, "what stood was never gone")
+            return now == {MAIL, WEB6}
+        wait_until(has_swept, 20, "the peer to sweep what was not said again")
+
+    def test_a_shutdown_is_for_good_also_with_graceful_restart(self):
+        self.connect(sessions=(0,), is_graceful=True)
+        self.speaker.announce(0, {MAIL: {}})
+        self.wait_routes(0, {MAIL: route(MAIL)})
+        self.speaker.tell({"stop": 0, "communication": "for good"})
+        self.wait_routes(0, {})
+
+    def test_roles_are_agreed_on_and_a_wrong_one_is_refused(self):
+        self.connect(sessions=(0,), role="provider", ours={"role": "customer", "strict": True})
+        self.wait_heard(0)
+        self.assertIn("ONLY_TO_CUSTOMER 64496", self.speaker.view(0)["routes"][HEARD_4]["attributes"])
+        since = self.speaker.count()
+        self.configure(role="peer")
+        wait_until(lambda: any("Role Mismatch" in str(entry) for entry in self.speaker.said(since)), 20,
+                   "the session to be refused for its role")
+
+    def test_ipv4_over_an_ipv6_next_hop(self):
+        self.connect(sessions=(1,), has_extended_next_hop=True, ours={"next_hops": [OURS[1], OURS[1]]})
+        self.assertTrue(self.speaker.view(1)["negotiated"]["extended_next_hop"])
+        self.speaker.announce(1, {MAIL: {}})
+        self.wait_routes(1, {MAIL: {**route(MAIL), "next_hop": OURS[1]}})
+        self.wait_heard(1)
+        self.assertIn(f"NEXT_HOP {THEIRS[1]}", self.speaker.view(1)["routes"][HEARD_4]["attributes"])
+
     def cut(self):
         """Nothing passes any more, and no carrier tells."""
         drops = [f"tcp {port} 179 drop" for port in ("dport", "sport")]
@@ -275,6 +326,17 @@ class Sessions:
 
 class BirdSessions(Sessions, unittest.TestCase):
     PEER = BirdPeer
+
+    def test_the_routes_of_a_peer_that_crashes_stay_until_it_has_said_what_it_still_has(self):
+        self.connect(sessions=(0,), is_graceful=True)
+        self.wait_heard(0)
+        since = self.speaker.count()
+        self.peer.restart()
+        self.speaker.wait_for(10, since, peer=0, state="Idle")
+        self.speaker.wait_state(0, "Established", 30)
+        wait_until(lambda: self.speaker.view(0)["stale"] == [0, 0], 30, "every route to be heard again")
+        self.assertEqual([entry for entry in self.speaker.said(since) if "withdrawn" in entry and entry["peer"] == 0], [])
+        self.wait_heard(0)
 
 
 class FrrSessions(Sessions, unittest.TestCase):

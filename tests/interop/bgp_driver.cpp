@@ -7,7 +7,10 @@
 //     {"configure": {"asn": 64500, "router_id": "192.0.2.2", "declared": ["198.51.100.0/24"],
 //                    "peers": [{"id": 0, "local": ..., "remote": ..., "asn": 64496, "device": ...,
 //                               "password": ..., "ttl_hops": 1, "hold": 9, "passive": true,
-//                               "max_prefixes": 10, "next_hops": ["192.0.2.2", "2001:db8::2"]}]}}
+//                               "max_prefixes": 10, "next_hops": ["192.0.2.2", "2001:db8::2"],
+//                               "role": "customer", "strict": true, "restart": 30, "set": {...}}],
+//                    "resumed": true}}
+//     {"change": {"peer": 0, "prefixes": ["198.51.100.0/24"], "announcement": {...} or null}}
 //     {"announce": {"peer": 0, "set": {"198.51.100.0/24": {"prepend": 2, "med": 5,
 //                   "communities": ["65535:0"], "large": ["64500:1:2"]}}}}
 //     {"stop": 0, "communication": "..."}  {"start": 0}  {"refresh": 0, "family": "ipv4"}
@@ -22,6 +25,7 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -68,6 +72,16 @@ bgp::Announcement announcement(const json& value) {
     return result;
 }
 
+bgp::Role role(const std::string& text) {
+    using enum bgp::Role;
+    const std::map<std::string, bgp::Role> roles{{"provider", provider},
+                                                 {"rs-server", route_server},
+                                                 {"rs-client", route_server_client},
+                                                 {"customer", customer},
+                                                 {"peer", peer}};
+    return roles.at(text);
+}
+
 bgp::PeerConfig peer_config(const json& value) {
     bgp::PeerConfig peer;
     peer.id = bgp::PeerId(value.value("id", std::uint16_t{0}));
@@ -82,11 +96,22 @@ bgp::PeerConfig peer_config(const json& value) {
     peer.timers.connect_retry = std::chrono::seconds(value.value("connect_retry", 1));
     peer.opening = value.value("passive", false) ? bgp::Opening::passive : bgp::Opening::active;
     peer.max_prefixes = value.value("max_prefixes", 1000U);
-    for (const auto& next_hop : value["next_hops"]) {
-        const Address own = address(next_hop);
-        peer.next_hops[static_cast<std::size_t>(own.family())] = own;
-    }
+    // In the order of the families; one of the other family is RFC 8950's.
+    for (std::size_t i = 0; i < value["next_hops"].size(); ++i)
+        if (!value["next_hops"][i].is_null())
+            peer.next_hops.at(i) = address(value["next_hops"][i]);
+    if (value.contains("role"))
+        peer.role = role(value["role"]);
+    peer.requires_role = value.value("strict", false);
+    peer.timers.restart = std::chrono::seconds(value.value("restart", 30));
     return peer;
+}
+
+bgp::AnnouncementSet announcements(const json& value) {
+    bgp::AnnouncementSet set;
+    for (const auto& [text, each] : value.items())
+        set[prefix(text)] = announcement(each);
+    return set;
 }
 
 json texts(const std::vector<Prefix>& prefixes) {
@@ -127,12 +152,11 @@ class Driver {
     void obey(const json& command) {
         if (command.contains("configure"))
             return configure(command["configure"]);
-        if (command.contains("announce")) {
-            bgp::AnnouncementSet set;
-            for (const auto& [text, value] : command["announce"]["set"].items())
-                set[prefix(text)] = announcement(value);
-            return give(bgp::Announce{peer_id(command["announce"]["peer"]), set});
-        }
+        if (command.contains("announce"))
+            return give(bgp::Announce{peer_id(command["announce"]["peer"]),
+                                      announcements(command["announce"]["set"])});
+        if (command.contains("change"))
+            return change(command["change"]);
         if (command.contains("stop"))
             return give(bgp::Stop{peer_id(command["stop"]), command.value("communication", "")});
         if (command.contains("start"))
@@ -156,7 +180,22 @@ class Driver {
             config.declared.push_back(prefix(each));
         for (const auto& each : value["peers"])
             config.peers.push_back(peer_config(each));
+        config.is_resumed = value.value("resumed", false);
         carry_out(speaker_.configure(io::now(), config));
+        // Wishes from before the sessions: nothing is sent before this turn is over.
+        for (const auto& each : value["peers"])
+            if (each.contains("set"))
+                give(bgp::Announce{bgp::PeerId(each.value("id", std::uint16_t{0})),
+                                   announcements(each["set"])});
+    }
+
+    void change(const json& value) {
+        bgp::AnnouncementChange difference;
+        for (const auto& text : value["prefixes"])
+            difference.prefixes.push_back(prefix(text));
+        if (!value["announcement"].is_null())
+            difference.announcement = announcement(value["announcement"]);
+        give(bgp::ChangeAnnouncements{peer_id(value["peer"]), {difference}});
     }
 
     void give(const bgp::Input& input) { carry_out(speaker_.handle(io::now(), input)); }
@@ -223,6 +262,8 @@ class Driver {
                   {"established", peer->established_count},
                   {"updates_in", peer->in.updates},
                   {"refreshes_in", peer->in.refreshes},
+                  {"restarting", peer->restarting_until.has_value()},
+                  {"stale", peer->stale},
                   {"routes", routes}};
         if (peer->negotiated)
             said["negotiated"] = {
@@ -232,6 +273,10 @@ class Driver {
                  std::chrono::duration_cast<std::chrono::seconds>(peer->negotiated->hold).count()},
                 {"four_octet_as", peer->negotiated->has_four_octet_as},
                 {"route_refresh", peer->negotiated->has_route_refresh},
+                {"enhanced_refresh", peer->negotiated->has_enhanced_refresh},
+                {"graceful_restart", peer->negotiated->has_graceful_restart},
+                {"graceful_notifications", peer->negotiated->has_graceful_notifications},
+                {"extended_next_hop", peer->negotiated->has_extended_next_hop},
                 {"extended_messages", peer->negotiated->has_extended_messages}};
         if (peer->last_error)
             said["last_error"] = peer->last_error->text;

@@ -23,15 +23,18 @@ class BirdPeer:
         self.bird = Bird(node, "router id 192.0.2.1; protocol device {}")
 
     def configure(self, *, password: str = "", ttl_security: bool = False, is_passive: bool = False, hold: int = 9,
-                  extra_routes: int = 0):
+                  extra_routes: int = 0, is_graceful: bool = False, role: str = "", has_extended_next_hop: bool = False):
         options = (f'password "{password}";' if password else "") + ("ttl security on;" if ttl_security else "") \
-            + ("passive on;" if is_passive else "")
+            + ("passive on;" if is_passive else "") + ("graceful restart on; graceful restart time 20;" if is_graceful else "") \
+            + (f"local role {role};" if role else "")
+        over_ipv6 = "extended next hop on;" if has_extended_next_hop else ""
+        next_hop_4 = THEIRS[1] if has_extended_next_hop else THEIRS[0]
         more = " ".join(f"route 10.{number}.0.0/16 blackhole;" for number in range(extra_routes))
         sessions = "".join(f"""
             protocol bgp p{number} {{
                 local {THEIRS[number]} as 64496; neighbor {OURS[number]} as 64500; direct; {options}
                 hold time {hold}; connect delay time 1; connect retry time 1; error wait time 1,2;
-                ipv4 {{ import all; export where source = RTS_STATIC; next hop address {THEIRS[0]}; }};
+                ipv4 {{ import all; export where source = RTS_STATIC; next hop address {next_hop_4}; {over_ipv6} }};
                 ipv6 {{ import all; export where source = RTS_STATIC; next hop address {THEIRS[1]}; }};
             }}""" for number in (0, 1))
         self.bird.configure(f"""
@@ -68,6 +71,9 @@ class BirdPeer:
         text = self.bird.ask(f"show protocols all p{session}")
         return sum(int(count) for count in re.findall(r"Import withdraws: +(\d+)", text))
 
+    def restart(self):
+        self.bird.restart()
+
     def ask_for_refresh(self, session: int):
         self.bird.ask(f"reload in p{session}")
 
@@ -98,17 +104,19 @@ class FrrPeer:
         self.frr = Frr(node, "log stdout\n")
 
     def configure(self, *, password: str = "", ttl_security: bool = False, is_passive: bool = False, hold: int = 9,
-                  extra_routes: int = 0):
+                  extra_routes: int = 0, is_graceful: bool = False, role: str = "", has_extended_next_hop: bool = False):
         extra = [f"10.{number}.0.0/16" for number in range(extra_routes)]
         lines = [f"ip route {prefix} blackhole" for prefix in (HEARD_4, *extra)]
         self.frr.vtysh("-c", "configure terminal", "-c", "no router bgp 64496", check=False)  # there may be none yet
         lines += [f"ipv6 route {HEARD_6} blackhole", "router bgp 64496",
-                  "bgp router-id 192.0.2.1", "no bgp ebgp-requires-policy", "no bgp default ipv4-unicast"]
+                  "bgp router-id 192.0.2.1", "no bgp ebgp-requires-policy", "no bgp default ipv4-unicast",
+                  *(["bgp graceful-restart", "bgp graceful-restart notification"] if is_graceful else [])]
         for address in OURS:
             lines += [f"neighbor {address} {words}" for words in (
                 "remote-as 64500", f"timers {hold // 3} {hold}", "timers connect 1", "advertisement-interval 0",
                 *([f"password {password}"] if password else []), *(["ttl-security hops 1"] if ttl_security else []),
-                *(["passive"] if is_passive else []))]
+                *(["passive"] if is_passive else []), *([f"local-role {role}"] if role else []),
+                *(["capability extended-nexthop"] if has_extended_next_hop else []))]
         for family, prefixes in (("ipv4", (HEARD_4, *extra)), ("ipv6", (HEARD_6,))):
             lines += [f"address-family {family} unicast", *(f"network {prefix}" for prefix in prefixes),
                       *(f"neighbor {address} activate" for address in OURS), "exit-address-family"]

@@ -22,12 +22,16 @@ class Speaker:
         self.process.popen.stdin.write((json.dumps(command) + "\n").encode())
         self.process.popen.stdin.flush()
 
-    def configure(self, asn: int, router_id: str, declared: list, peers: list):
+    def configure(self, asn: int, router_id: str, declared: list, peers: list, *, is_resumed: bool = False):
         numbered = [{"id": number, **peer} for number, peer in enumerate(peers)]
-        self.tell({"configure": {"asn": asn, "router_id": router_id, "declared": declared, "peers": numbered}})
+        self.tell({"configure": {"asn": asn, "router_id": router_id, "declared": declared, "peers": numbered,
+                                 "resumed": is_resumed}})
 
     def announce(self, peer: int, announcements: dict):
         self.tell({"announce": {"peer": peer, "set": announcements}})
+
+    def change(self, peer: int, prefixes: list, announcement: dict | None):
+        self.tell({"change": {"peer": peer, "prefixes": prefixes, "announcement": announcement}})
 
     def said(self, since: int = 0) -> list:
         """What it has said, from the entry `since` on."""

@@ -21,10 +21,22 @@ class Bird:
             node.sh("bird -c /run/bird.conf -s /run/bird.ctl -P /run/bird.pid")
             self.control = "/run/bird.ctl"
         else:
-            path = node.lab.write(f"{node.name}-bird.conf", config)
+            self.path = node.lab.write(f"{node.name}-bird.conf", config)
             self.control = node.lab.path(f"{node.name}-bird.ctl")
-            self.process = node.start("bird", ["bird", "-f", "-c", path, "-s", self.control])
-        wait_until(lambda: "BIRD" in self.ask("show status", check=False), 10, f"{node.name}: BIRD to answer")
+            self.start()
+        self.wait_answer()
+
+    def start(self, *options: str):
+        self.process = self.node.start("bird", ["bird", "-f", "-c", self.path, "-s", self.control, *options])
+
+    def wait_answer(self):
+        wait_until(lambda: "BIRD" in self.ask("show status", check=False), 10, f"{self.node.name}: BIRD to answer")
+
+    def restart(self):
+        """As after a crash: it asks its neighbours to have kept what they had from it (-R)."""
+        self.process.kill()
+        self.start("-R")
+        self.wait_answer()
 
     def ask(self, question: str, *, check: bool = True) -> str:
         return self.node.sh(f"birdc -s {self.control} {question}", check=check)

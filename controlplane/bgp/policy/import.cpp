@@ -13,6 +13,17 @@ bool is_host(const Address& address) {
            !address.is_broadcast();
 }
 
+// RFC 9234 5, ingress. "If a route with the OTC Attribute is received from a Customer or an
+// RS-Client, then it is a route leak"; "from a Peer ... and the Attribute has a value that is not
+// equal to the remote (i.e., Peer's) AS number, then it is a route leak".
+bool is_leak(const PathAttributes& attributes, const ImportContext& context) {
+    if (!context.role || !attributes.only_to_customer)
+        return false;
+    if (*context.role == Role::provider || *context.role == Role::route_server)
+        return true;
+    return *context.role == Role::peer && *attributes.only_to_customer != context.peer_asn;
+}
+
 }  // namespace
 
 Refusal judge_attributes(const PathAttributes& attributes, const ImportContext& context) {
@@ -27,7 +38,17 @@ Refusal judge_attributes(const PathAttributes& attributes, const ImportContext& 
     if (std::ranges::find(context.own_addresses, attributes.next_hop) !=
         context.own_addresses.end())
         return Refusal::own_next_hop;
+    if (is_leak(attributes, context))
+        return Refusal::route_leak;
     return Refusal::none;
+}
+
+bool needs_mark(const PathAttributes& attributes, const ImportContext& context) {
+    // "If a route is received from a Provider, a Peer, or an RS and the OTC Attribute is not
+    // present, then it MUST be added with a value equal to the AS number of the remote AS."
+    return context.role && !attributes.only_to_customer &&
+           (*context.role == Role::customer || *context.role == Role::peer ||
+            *context.role == Role::route_server_client);
 }
 
 Refusal judge_prefix(const Prefix& prefix) {
@@ -51,6 +72,8 @@ std::string_view to_string(Refusal refusal) {
             return "the next hop is no host's address";
         case Refusal::own_next_hop:
             return "the next hop is our own address";
+        case Refusal::route_leak:
+            return "a route leak: ONLY_TO_CUSTOMER says so (RFC 9234)";
         case Refusal::bad_prefix:
             return "multicast, loopback or link-local prefix";
     }

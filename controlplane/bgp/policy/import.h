@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "conf/types/address.h"
 #include "conf/types/ids.h"
 #include "conf/types/prefix.h"
+#include "controlplane/bgp/peer.h"
 #include "controlplane/bgp/wire/attribute_table.h"
 #include "controlplane/bgp/wire/path_attributes.h"
 
@@ -24,6 +26,7 @@ enum class Refusal : std::uint8_t {
     empty_path,        // from another AS, yet no AS in the path
     bad_next_hop,      // no unicast address of a host (RFC 4271 6.3)
     own_next_hop,      // one of our own addresses (RFC 4271 5.1.3)
+    route_leak,        // it was only to go to customers (RFC 9234 5)
     bad_prefix,        // multicast, loopback, link-local: nothing that can be reached
 };
 
@@ -31,6 +34,7 @@ struct ImportContext {
     AsNumber own_asn;
     AsNumber peer_asn;
     std::span<const Address> own_addresses;
+    std::optional<Role> role = {};  // ours
 
     [[nodiscard]] PeerScope scope() const {
         return own_asn == peer_asn ? PeerScope::internal : PeerScope::external;
@@ -40,6 +44,9 @@ struct ImportContext {
 // Of the attributes, which all prefixes of an UPDATE share.
 [[nodiscard]] Refusal judge_attributes(const PathAttributes& attributes,
                                        const ImportContext& context);
+// RFC 9234 5: what comes from above or beside us is only for those below from here on. Whether the
+// route must be marked with the peer's AS, because nobody did so before.
+[[nodiscard]] bool needs_mark(const PathAttributes& attributes, const ImportContext& context);
 // Of the prefix alone.
 [[nodiscard]] Refusal judge_prefix(const Prefix& prefix);
 

@@ -18,6 +18,8 @@ AdjRibIn::Effect AdjRibIn::replace(const Prefix& prefix, Route route) {
     counts_[family] += is_new ? 1U : 0U;
     accepted_[family] += is_accepted ? 1U : 0U;
     accepted_[family] -= was_accepted ? 1U : 0U;
+    stale_[family] -= current.is_stale ? 1U : 0U;
+    stale_[family] += route.is_stale ? 1U : 0U;
     current = std::move(route);
     if (is_accepted)
         return is_same ? Effect::nothing : Effect::learned;
@@ -31,6 +33,7 @@ AdjRibIn::Effect AdjRibIn::withdraw(const Prefix& prefix) {
     const bool was_accepted = slot->second.refusal == Refusal::none;
     counts_[index(prefix.family())] -= 1;
     accepted_[index(prefix.family())] -= was_accepted ? 1U : 0U;
+    stale_[index(prefix.family())] -= slot->second.is_stale ? 1U : 0U;
     routes_.erase(slot);
     return was_accepted ? Effect::withdrawn : Effect::nothing;
 }
@@ -44,6 +47,35 @@ std::vector<Prefix> AdjRibIn::clear() {
     routes_.clear();
     counts_ = {};
     accepted_ = {};
+    stale_ = {};
+    return accepted;
+}
+
+void AdjRibIn::mark_stale(Family family) {
+    for (auto& [prefix, route] : routes_)
+        if (prefix.family() == family)
+            route.is_stale = true;
+    stale_[index(family)] = counts_[index(family)];
+}
+
+std::vector<Prefix> AdjRibIn::sweep(Family family) {
+    std::vector<Prefix> accepted;
+    if (stale_count(family) == 0)
+        return accepted;
+    for (auto slot = routes_.begin(); slot != routes_.end();) {
+        const auto& [prefix, route] = *slot;
+        if (prefix.family() != family || !route.is_stale) {
+            ++slot;
+            continue;
+        }
+        if (route.refusal == Refusal::none)
+            accepted.push_back(prefix);
+        slot = routes_.erase(slot);
+    }
+    counts_[index(family)] -= stale_[index(family)];
+    accepted_[index(family)] -= accepted.size();
+    stale_[index(family)] = 0;
+    std::ranges::sort(accepted);
     return accepted;
 }
 

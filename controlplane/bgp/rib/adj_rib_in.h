@@ -3,7 +3,8 @@
 //
 // What one peer told us and did not take back (RFC 4271 3.2): at most `max_prefixes` routes of a
 // family. Routes that the import rules refuse are kept with the reason, so that the operator can
-// ask; others never see them.
+// ask; others never see them. While a peer sends everything again (RFC 7313) or restarts (RFC 4724)
+// its routes are stale until they are heard again, and as good as before; a sweep removes the rest.
 #pragma once
 
 #include <array>
@@ -24,6 +25,7 @@ class AdjRibIn {
     struct Route {
         std::shared_ptr<const PathAttributes> attributes;
         Refusal refusal = Refusal::none;
+        bool is_stale = false;
     };
     // What a change means to those who see accepted routes only.
     enum class Effect : std::uint8_t { nothing, learned, withdrawn };
@@ -33,11 +35,15 @@ class AdjRibIn {
     Effect withdraw(const Prefix& prefix);
     // Forgets everything; the prefixes that were accepted, in order.
     std::vector<Prefix> clear();
+    void mark_stale(Family family);
+    // Forgets what is still stale; the prefixes of these that were accepted, in order.
+    std::vector<Prefix> sweep(Family family);
 
     [[nodiscard]] std::size_t route_count(Family family) const { return counts_[index(family)]; }
     [[nodiscard]] std::size_t accepted_count(Family family) const {
         return accepted_[index(family)];
     }
+    [[nodiscard]] std::size_t stale_count(Family family) const { return stale_[index(family)]; }
     [[nodiscard]] const std::unordered_map<Prefix, Route>& routes() const { return routes_; }
 
  private:
@@ -46,6 +52,7 @@ class AdjRibIn {
     std::unordered_map<Prefix, Route> routes_;
     std::array<std::size_t, 2> counts_{};
     std::array<std::size_t, 2> accepted_{};
+    std::array<std::size_t, 2> stale_{};
 };
 
 }  // namespace detour::bgp

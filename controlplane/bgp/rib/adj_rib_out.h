@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,7 @@ namespace detour::bgp {
 struct ExportContext {
     AsNumber own_asn;
     PeerScope scope = PeerScope::external;
+    std::optional<Role> role;                         // RFC 9234
     std::array<std::optional<Address>, 2> next_hops;  // by Family
 };
 
@@ -52,6 +54,8 @@ class AdjRibOut {
     void declare(std::set<Prefix> declared, const ExportContext& context);
     // The wish, completely. Refused are those without a place here.
     [[nodiscard]] std::vector<Refused> want(const AnnouncementSet& set);
+    // The wish, as far as it changes; costs nothing for the prefixes that are not named.
+    [[nodiscard]] std::vector<Refused> change(const AnnouncementChange& change);
 
     // A session begins, on a stream of its own: the peer has nothing.
     void open(const Negotiated& negotiated);
@@ -60,7 +64,7 @@ class AdjRibOut {
     // The peer asked to have everything again (RFC 2918).
     void resend(Family family);
 
-    [[nodiscard]] bool has_pending() const { return is_open_ && !pending_.empty(); }
+    [[nodiscard]] bool has_pending() const { return is_open_ && pending_count_ != 0; }
     // Appends UPDATEs to `out` until nothing is pending or `out` has grown by about `budget` bytes,
     // and says what they carry. Announcements with equal attributes share messages; announcements
     // come before withdrawals.
@@ -70,35 +74,60 @@ class AdjRibOut {
     // The peer's TCP has the stream up to here.
     [[nodiscard]] Step acknowledged(std::uint64_t offset);
 
-    [[nodiscard]] std::size_t announced_count(Family family) const;
+    [[nodiscard]] std::size_t announced_count(Family family) const {
+        return announced_counts_[static_cast<std::size_t>(family)];
+    }
+    [[nodiscard]] WishProgress progress(const Prefix& prefix) const;
     [[nodiscard]] std::vector<AnnouncementView> view() const;
 
  private:
+    // Equal announcements are one object, so that they compare and group by address.
+    using Wish = std::shared_ptr<const Announcement>;
     struct Slot {
-        std::optional<Announcement> wanted;
-        std::optional<Announcement> sent;  // what the peer has, or TCP will bring it
+        Prefix prefix;
+        Wish wanted;                // null: not to be announced
+        Wish sent;                  // what the peer has, or TCP will bring it; null: it has nothing
+        std::uint64_t version = 0;  // of the last message about this prefix in this session
+        bool is_declared = false;
         bool must_resend = false;
-        std::uint64_t version = 0;  // of the last message about this prefix
+        bool is_pending = false;  // wish and truth differ
+        bool is_listed = false;   // among pending_
     };
+    using Index = std::uint32_t;  // into slots_
     struct InFlight {
         std::uint64_t end = 0;
         std::uint64_t version = 0;
-        Step step;
+        std::vector<Index> slots;
     };
+    struct Group;
 
+    [[nodiscard]] Wish shared(const Announcement& announcement);
+    [[nodiscard]] const Slot* find(const Prefix& prefix) const;
+    // The same for many in order: `hint` is where the next one probably is.
+    [[nodiscard]] Slot* find(const Prefix& prefix, std::size_t& hint);
     [[nodiscard]] PathAttributes attributes_of(const Announcement& announcement,
                                                Family family) const;
-    [[nodiscard]] std::string refusal(const Prefix& prefix, const Announcement& announcement) const;
+    // Why the wish is not granted; a prefix that has no slot is declared nowhere.
+    [[nodiscard]] std::string refusal(const Slot* slot, const Announcement& announcement) const;
     // Notes whether there is something to send about the prefix.
-    void consider(const Prefix& prefix, const Slot& slot);
-    [[nodiscard]] bool is_current(const Prefix& prefix, std::uint64_t version) const;
+    void consider(Slot& slot);
+    void consider_all();
+    void set_sent(Slot& slot, Wish sent);
+    void replace_slots(std::vector<Slot> slots);
+    [[nodiscard]] Progress progress(const Slot& slot) const;
+    [[nodiscard]] std::vector<Group> grouped() const;
     void take_announcements(Bytes& out, std::size_t limit, Step& step);
     void take_withdrawals(Bytes& out, std::size_t limit, Step& step);
+    void note_taken(Slot& slot);
 
     ExportContext context_;
-    std::map<Prefix, Slot> slots_;  // the declared prefixes, and those still to be withdrawn
+    std::vector<Slot> slots_;  // by prefix: the declared ones, and those still to be withdrawn
     std::set<Prefix> declared_;
-    std::set<Prefix> pending_;  // wish and truth differ
+    std::map<Announcement, std::weak_ptr<const Announcement>> shared_;
+    std::vector<Index> pending_;  // some may be pending no more
+    std::size_t pending_count_ = 0;
+    std::array<std::size_t, 2> announced_counts_{};  // by Family
+    std::vector<Index> taken_;                       // by the last take()
     std::deque<InFlight> in_flight_;
     std::uint64_t version_ = 0;  // of the last take()
     std::uint64_t acknowledged_version_ = 0;

@@ -26,7 +26,21 @@ SessionError error(DownReason reason, std::string text) {
 // Same TCP connection, same OPEN, same next hops: the session may stay.
 bool keeps_session(const PeerConfig& before, const PeerConfig& after) {
     return before.transport == after.transport && before.asn == after.asn &&
-           before.timers.hold == after.timers.hold && before.next_hops == after.next_hops;
+           before.timers.hold == after.timers.hold &&
+           before.timers.restart == after.timers.restart && before.next_hops == after.next_hops &&
+           before.role == after.role && before.requires_role == after.requires_role;
+}
+
+// RFC 8538 4: what is meant for good is said as a Hard Reset, where an ordinary Cease would make
+// the peer keep our routes.
+Notification as_final(const Notification& notification, const Negotiated& negotiated) {
+    const bool is_for_good = notification.is(CeaseReason::administrative_shutdown) ||
+                             notification.is(CeaseReason::peer_deconfigured) ||
+                             notification.is(CeaseReason::other_configuration_change) ||
+                             notification.is(CeaseReason::max_prefixes);
+    return is_for_good && negotiated.has_graceful_notifications
+               ? Notification::hard_reset(notification)
+               : notification;
 }
 
 }  // namespace
@@ -38,7 +52,7 @@ Session::Session(LocalEnd& local, PeerConfig config, Instant now)
 }
 
 void Session::declare() {
-    out_.declare(local_.declared, {local_.asn, scope(), config_.next_hops});
+    out_.declare(local_.declared, {local_.asn, scope(), config_.role, config_.next_hops});
 }
 
 void Session::begin(Turn turn) {
@@ -93,6 +107,7 @@ void Session::stop_all(Turn turn, const Notification& notification, const Sessio
         apply(turn, *rival_, {Event::manual_stop, notification}, cause);
     rival_.reset();
     apply(turn, *primary_, {Event::manual_stop, notification}, cause);
+    sweep_all(turn);
     settle(turn);
 }
 
@@ -100,6 +115,7 @@ void Session::tick(Turn turn) {
     if (rival_)
         run_timers(turn, *rival_);
     run_timers(turn, *primary_);
+    run_restart_timers(turn);
     settle(turn);
 }
 
@@ -145,10 +161,13 @@ void Session::closed(Turn turn, const Closed& closed) {
 
 void Session::accepted(Turn turn, ConnectionId connection) {
     const State state = primary_->fsm.state();
+    // RFC 4724 5: with graceful restart "the second connection SHALL be tracked until it sends an
+    // OPEN message".
+    const bool may_supersede = primary_->negotiated.has_graceful_restart;
     if (state == State::active) {
         primary_->attach(connection);
         apply(turn, *primary_, {Event::connection_confirmed});
-    } else if (state != State::idle && state != State::established && !rival_) {
+    } else if (state != State::idle && (state != State::established || may_supersede) && !rival_) {
         // Our own call may still be answered: dropping it now, while the peer does the same with
         // its own, would lose both. RFC 4271 6.8 decides when an OPEN has come.
         rival_ = new_link();
@@ -178,10 +197,19 @@ void Session::progressed(Turn turn, const StreamProgress& progress) {
 }
 
 void Session::announce(Turn turn, const AnnouncementSet& set) {
-    for (AdjRibOut::Refused& refused : out_.want(set))
-        turn.out.emplace_back(
-            AnnouncementRefused{config_.id, refused.prefix, std::move(refused.reason)});
+    tell_refused(turn, out_.want(set));
     pump(turn);
+}
+
+void Session::change_announcements(Turn turn, const std::vector<AnnouncementChange>& changes) {
+    for (const AnnouncementChange& change : changes)
+        tell_refused(turn, out_.change(change));
+    pump(turn);
+}
+
+void Session::tell_refused(Turn turn, std::vector<AdjRibOut::Refused> refused) const {
+    for (AdjRibOut::Refused& each : refused)
+        turn.out.emplace_back(AnnouncementRefused{config_.id, each.prefix, std::move(each.reason)});
 }
 
 void Session::request_refresh(Turn turn, Family family) {
@@ -189,7 +217,7 @@ void Session::request_refresh(Turn turn, Family family) {
     if (link.fsm.state() != State::established || !link.negotiated.has_route_refresh ||
         !link.negotiated.carries(family))
         return;
-    link.queue(encode_route_refresh(family), turn.now);
+    link.queue(encode(RouteRefresh{family}), turn.now);
     ++out_counters_.refreshes;
     flush(turn, link);
 }
@@ -222,7 +250,7 @@ void Session::perform(Turn turn, Link& link, FsmAction action, std::optional<Ses
             link.detach();
             return;
         case Kind::send_open:
-            link.queue(encode(our_open(local_.asn, local_.router_id, config_)), turn.now);
+            link.queue(encode(our_open()), turn.now);
             ++out_counters_.opens;
             return;
         case Kind::send_keepalive:
@@ -231,7 +259,7 @@ void Session::perform(Turn turn, Link& link, FsmAction action, std::optional<Ses
             return;
         case Kind::send_notification:
             if (link.connection()) {
-                link.queue(encode(*action.notification), turn.now);
+                link.queue(encode(as_final(*action.notification, link.negotiated)), turn.now);
                 ++out_counters_.notifications;
             }
             if (cause)
@@ -240,8 +268,25 @@ void Session::perform(Turn turn, Link& link, FsmAction action, std::optional<Ses
         case Kind::come_up:
             return come_up(turn, link);
         case Kind::go_down:
-            return go_down(turn);
+            return go_down(turn, link, cause);
     }
+}
+
+Open Session::our_open() const {
+    std::optional<GracefulRestart> restart;
+    if (config_.timers.restart > Duration::zero()) {
+        const bool is_first = established_count_ == 0;
+        const auto forwarding = is_first && !local_.is_resumed ? GracefulRestart::Forwarding::lost
+                                                               : GracefulRestart::Forwarding::kept;
+        restart.emplace();
+        restart->is_restarting = is_first && local_.is_resumed;
+        restart->covers_notifications = true;
+        restart->time = config_.timers.restart;
+        for (const Family family : families)
+            if (config_.next_hops[static_cast<std::size_t>(family)])
+                restart->families[static_cast<std::size_t>(family)] = forwarding;
+    }
+    return bgp::our_open(local_.asn, local_.router_id, config_, restart);
 }
 
 void Session::come_up(Turn turn, Link& link) {
@@ -253,11 +298,15 @@ void Session::come_up(Turn turn, Link& link) {
         link.framer.allow_extended_messages();
     out_.open(link.negotiated);
     owes_end_of_rib_ = link.negotiated.families;
+    return_from_restart(turn, link);
 }
 
-void Session::go_down(Turn turn) {
+void Session::go_down(Turn turn, const Link& link, const std::optional<SessionError>& cause) {
     out_.close();
-    owes_end_of_rib_ = {};
+    owes_end_of_rib_ = owes_refresh_ = owes_refresh_end_ = has_end_of_rib_ = {};
+    stale_deadline_.reset();
+    if (keeps_routes(link, cause))
+        return keep_routes(turn, link);
     if (auto prefixes = in_.clear(); !prefixes.empty())
         turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(prefixes)});
 }
@@ -277,7 +326,8 @@ void Session::settle(Turn turn) {
         flush(turn, *rival_);
 
     // Nothing has ended while the other connection goes on.
-    if (state() == reported_state_ || !is_waiting(state()))
+    if (state() == reported_state_ ||
+        (!is_waiting(state()) && reported_state_ != State::established))
         ending_.reset();
     if (state() == reported_state_)
         return;
@@ -294,6 +344,13 @@ void Session::pump(Turn turn) {
     Link& link = *primary_;
     if (link.fsm.state() != State::established)
         return;
+    do {
+        send_updates(turn, link);
+    } while (!out_.has_pending() && send_markers(turn, link));
+    flush(turn, link);
+}
+
+void Session::send_updates(Turn turn, Link& link) {
     while (out_.has_pending() && link.unwritten() < send_window) {
         Bytes updates;
         AdjRibOut::Step step = out_.take(updates, send_window - link.unwritten());
@@ -305,16 +362,31 @@ void Session::pump(Turn turn) {
         turn.out.emplace_back(AnnouncementProgress{
             config_.id, Progress::sent, std::move(step.announced), std::move(step.withdrawn)});
     }
+}
+
+// What stands behind the announcements that have gone out. True when it begins others.
+bool Session::send_markers(Turn turn, Link& link) {
+    bool has_more = false;
     for (const Family family : families) {
-        if (out_.has_pending() ||
-            !std::exchange(owes_end_of_rib_[static_cast<std::size_t>(family)], false))
-            continue;
-        Bytes marker;
-        encode_end_of_rib(marker, family);
-        link.queue(marker, turn.now);
-        ++out_counters_.updates;
+        const auto index = static_cast<std::size_t>(family);
+        if (std::exchange(owes_end_of_rib_[index], false)) {
+            Bytes marker;
+            encode_end_of_rib(marker, family);
+            link.queue(marker, turn.now);
+            ++out_counters_.updates;
+        }
+        if (std::exchange(owes_refresh_end_[index], false))
+            link.queue(encode(RouteRefresh{family, RouteRefresh::Kind::end}), turn.now);
+        // RFC 7313 4: not before End-of-RIB, which is why it waits here.
+        if (std::exchange(owes_refresh_[index], false)) {
+            if (link.negotiated.has_enhanced_refresh)
+                link.queue(encode(RouteRefresh{family, RouteRefresh::Kind::begin}), turn.now);
+            owes_refresh_end_[index] = link.negotiated.has_enhanced_refresh;
+            out_.resend(family);
+            has_more = true;
+        }
     }
-    flush(turn, link);
+    return has_more;
 }
 
 void Session::flush(Turn turn, Link& link) {
@@ -362,6 +434,8 @@ std::optional<Instant> Session::next_deadline() const {
     };
     consider(primary_->fsm.next_deadline());
     consider(primary_->send_hold_deadline());
+    consider(restart_deadline_);
+    consider(stale_deadline_);
     if (rival_) {
         consider(rival_->fsm.next_deadline());
         consider(rival_->send_hold_deadline());
@@ -384,10 +458,12 @@ PeerView Session::view() const {
         if (const auto& graceful = primary_->their_open->capabilities.graceful)
             view.graceful_restart_time = graceful->time;
     }
+    view.restarting_until = restart_deadline_;
     for (const Family family : families) {
         const auto index = static_cast<std::size_t>(family);
         view.received[index] = in_.route_count(family);
         view.accepted[index] = in_.accepted_count(family);
+        view.stale[index] = in_.stale_count(family);
         view.announced[index] = out_.announced_count(family);
     }
     view.in = in_counters_;

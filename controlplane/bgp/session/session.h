@@ -30,6 +30,7 @@ struct LocalEnd {
     std::set<Prefix> declared;
     JitterSource jitter;
     std::uint64_t next_connection = 1;
+    bool is_resumed = false;  // SpeakerConfig
 };
 
 // The time of an event and where its consequences go.
@@ -60,13 +61,18 @@ class Session {
     void progressed(Turn turn, const StreamProgress& progress);
     void closed(Turn turn, const Closed& closed);
     void announce(Turn turn, const AnnouncementSet& set);
+    void change_announcements(Turn turn, const std::vector<AnnouncementChange>& changes);
     void request_refresh(Turn turn, Family family);
+    void forwarding_judged(Turn turn, ForwardingJudged::Verdict verdict);
 
     [[nodiscard]] bool owns(ConnectionId connection) const;
     [[nodiscard]] const PeerConfig& config() const { return config_; }
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] PeerView view() const;
     [[nodiscard]] std::vector<AnnouncementView> announcements() const { return out_.view(); }
+    [[nodiscard]] WishProgress progress(const Prefix& prefix) const {
+        return out_.progress(prefix);
+    }
     [[nodiscard]] std::vector<RouteView> routes() const;
 
  private:
@@ -81,13 +87,28 @@ class Session {
     void perform(Turn turn, Link& link, FsmAction action, std::optional<SessionError>& cause);
     void run_timers(Turn turn, Link& link);
     void come_up(Turn turn, Link& link);
-    void go_down(Turn turn);
+    void go_down(Turn turn, const Link& link, const std::optional<SessionError>& cause);
     void stop_all(Turn turn, const Notification& notification, const SessionError& cause);
     // After every event: drops what lost, sends, and tells of a new state.
     void settle(Turn turn);
     void pump(Turn turn);
+    void send_updates(Turn turn, Link& link);
+    [[nodiscard]] bool send_markers(Turn turn, Link& link);
     void flush(Turn turn, Link& link);
     void declare();
+    [[nodiscard]] Open our_open() const;
+    void tell_refused(Turn turn, std::vector<AdjRibOut::Refused> refused) const;
+
+    // --- what is kept while the peer restarts (session_restart.cpp)
+    [[nodiscard]] bool keeps_routes(const Link& link,
+                                    const std::optional<SessionError>& cause) const;
+    void keep_routes(Turn turn, const Link& link);
+    // RFC 4724 4.2, 5: the peer restarted without our noticing, and calls.
+    [[nodiscard]] bool is_superseded_by(const Link& link) const;
+    void return_from_restart(Turn turn, const Link& link);
+    void sweep(Turn turn, Family family);
+    void sweep_all(Turn turn);
+    void run_restart_timers(Turn turn);
 
     // --- the messages (session_messages.cpp)
     void take_frame(Turn turn, Link& link, const Frame& frame);
@@ -98,6 +119,7 @@ class Session {
     void take_withdrawn(Turn turn, const Update& update);
     [[nodiscard]] bool take_reachable(Turn turn, const ReachableRoutes& routes);
     void take_notification(Turn turn, Link& link, std::span<const std::uint8_t> body);
+    void take_end_of_rib(Turn turn, Family family);
     void take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> body);
     void exceed_prefixes(Turn turn, Link& link, Family family);
     void fail(Turn turn, Link& link, Event event, const Notification& notification);
@@ -112,7 +134,15 @@ class Session {
     std::unique_ptr<Link> rival_;    // a second connection, until one of both is chosen
     AdjRibIn in_;
     AdjRibOut out_;
-    std::array<bool, 2> owes_end_of_rib_{};  // by Family
+    // By Family: what stands behind the announcements that are under way, and before the next ones.
+    std::array<bool, 2> owes_end_of_rib_{};
+    std::array<bool, 2> owes_refresh_{};      // asked for and not yet begun
+    std::array<bool, 2> owes_refresh_end_{};  // RFC 7313
+    std::array<bool, 2> has_end_of_rib_{};    // of the peer's, in this session
+    // RFC 4724 4.2: until when the peer must be back, and until when it must have said everything.
+    std::optional<Instant> restart_deadline_;
+    std::optional<Instant> stale_deadline_;
+    bool is_forwarding_dead_ = false;
     bool is_stopped_ = false;
 
     State reported_state_ = State::idle;

@@ -75,7 +75,7 @@ void Session::take_open(Turn turn, Link& link, std::span<const std::uint8_t> bod
     auto open = decode_open(body);
     if (!open)
         return fail(turn, link, Event::open_error, open.error());
-    auto negotiated = judge(our_open(local_.asn, local_.router_id, config_), *open, config_.asn);
+    auto negotiated = judge(our_open(), *open, config_);
     if (!negotiated)
         return fail(turn, link, Event::open_error, negotiated.error());
     link.their_open = std::move(*open);
@@ -93,6 +93,12 @@ bool Session::survives_collision(Turn turn, Link& link) {
     Link* rival = other(link);
     if (!rival || !has_stream(rival->fsm.state()))
         return true;
+    if (is_superseded_by(link)) {
+        apply(turn, *rival, {Event::connection_fails},
+              SessionError{DownReason::connection_lost, std::nullopt,
+                           "the peer has restarted and called again"});
+        return true;
+    }
     const auto ours = std::pair(local_.router_id, local_.asn);
     const auto theirs = std::pair(link.their_open->router_id, link.their_open->asn());
     // "the local system closes the BGP connection that already exists ... and accepts the BGP
@@ -120,7 +126,16 @@ void Session::take_update(Turn turn, Link& link, std::span<const std::uint8_t> b
         if (!take_reachable(turn, routes))
             return exceed_prefixes(turn, link, routes.family);
     if (update->end_of_rib)
-        turn.out.emplace_back(EndOfRib{config_.id, *update->end_of_rib});
+        take_end_of_rib(turn, *update->end_of_rib);
+}
+
+void Session::take_end_of_rib(Turn turn, Family family) {
+    has_end_of_rib_[static_cast<std::size_t>(family)] = true;
+    // RFC 4724 4.2: "the Receiving Speaker MUST immediately remove any routes from the peer that
+    // are still marked as stale for that address family."
+    if (stale_deadline_)
+        sweep(turn, family);
+    turn.out.emplace_back(EndOfRib{config_.id, family});
 }
 
 void Session::take_faults(Turn turn, const Update& update) {
@@ -152,12 +167,19 @@ void Session::take_withdrawn(Turn turn, const Update& update) {
 // False when there are more than we allow; what was learned until then was told.
 bool Session::take_reachable(Turn turn, const ReachableRoutes& routes) {
     const std::vector<Address> own = own_addresses();
-    const Refusal common = judge_attributes(*routes.attributes, {local_.asn, config_.asn, own});
+    const ImportContext context{local_.asn, config_.asn, own, config_.role};
+    const Refusal common = judge_attributes(*routes.attributes, context);
+    std::shared_ptr<const PathAttributes> attributes = routes.attributes;
+    if (needs_mark(*attributes, context)) {
+        PathAttributes marked = *attributes;
+        marked.only_to_customer = config_.asn;
+        attributes = std::make_shared<const PathAttributes>(std::move(marked));
+    }
     std::vector<Prefix> learned;
     std::vector<Prefix> gone;
     for (const Prefix& prefix : routes.prefixes) {
         const Refusal refusal = common == Refusal::none ? judge_prefix(prefix) : common;
-        switch (in_.replace(prefix, {routes.attributes, refusal})) {
+        switch (in_.replace(prefix, {attributes, refusal})) {
             case AdjRibIn::Effect::learned:
                 learned.push_back(prefix);
                 break;
@@ -171,7 +193,7 @@ bool Session::take_reachable(Turn turn, const ReachableRoutes& routes) {
             break;
     }
     if (!learned.empty())
-        turn.out.emplace_back(RoutesLearned{config_.id, routes.attributes, std::move(learned)});
+        turn.out.emplace_back(RoutesLearned{config_.id, attributes, std::move(learned)});
     if (!gone.empty())
         turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(gone)});
     return in_.route_count(routes.family) <= config_.max_prefixes;
@@ -197,7 +219,7 @@ void Session::take_notification(Turn turn, Link& link, std::span<const std::uint
     Notification notification = decode_notification(body);
     const bool is_version =
         notification == Notification(OpenError::unsupported_version, notification.data);
-    const bool is_shutdown = notification.is(CeaseReason::administrative_shutdown);
+    const bool is_shutdown = notification.inner().is(CeaseReason::administrative_shutdown);
     // A peer whose operator wants no session is not called again; it may call.
     if (is_shutdown)
         set_opening(Opening::passive);
@@ -211,13 +233,31 @@ void Session::take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> 
     if (link.fsm.state() != State::established)
         return apply(turn, link, {Event::update_received},
                      unexpected("ROUTE-REFRESH before the session"));
-    const auto family = decode_route_refresh(body);
-    if (!family)
-        return fail(turn, link, Event::update_error, family.error());
-    // RFC 2918 4: of a family that was not agreed on: "the receiver SHOULD ignore such a message".
+    const auto refresh = decode_route_refresh(body);
+    if (!refresh)
+        return fail(turn, link, Event::update_error, refresh.error());
     apply(turn, link, {Event::update_received});
-    if (*family && link.negotiated.carries(**family))
-        out_.resend(**family);
+    // RFC 2918 4: of a family that was not agreed on: "the receiver SHOULD ignore such a message".
+    if (!*refresh || !link.negotiated.carries((*refresh)->family))
+        return;
+    const Family family = (*refresh)->family;
+    const auto index = static_cast<std::size_t>(family);
+    const bool is_marked = link.negotiated.has_enhanced_refresh;
+    switch ((*refresh)->kind) {
+        case RouteRefresh::Kind::request:
+            owes_refresh_[index] = true;
+            return;
+        case RouteRefresh::Kind::begin:
+            // RFC 7313 4: "MUST ignore any BoRRs for an <AFI, SAFI> from the neighbor before the
+            // speaker receives the EoR for the given <AFI, SAFI>".
+            if (is_marked && (!link.negotiated.has_graceful_restart || has_end_of_rib_[index]))
+                in_.mark_stale(family);
+            return;
+        case RouteRefresh::Kind::end:
+            if (is_marked && !stale_deadline_)
+                sweep(turn, family);
+            return;
+    }
 }
 
 void Session::fail(Turn turn, Link& link, Event event, const Notification& notification) {

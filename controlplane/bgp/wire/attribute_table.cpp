@@ -11,12 +11,16 @@ namespace detour::bgp {
 
 namespace {
 
+constexpr std::uint8_t well_known = flag_transitive;
+constexpr std::uint8_t non_transitive = flag_optional;
+constexpr std::uint8_t transitive = flag_optional | flag_transitive;
+
 AsNumber read_as(ByteReader& reader, AsWidth width) {
     return AsNumber(width == AsWidth::four ? reader.u32() : reader.u16());
 }
 
 // RFC 7606 7.1: "an undefined value" or a length other than 1.
-bool read_origin(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_origin(ByteReader value, const ReadContext&, ReadAttributes& out) {
     const std::uint8_t origin = value.u8();
     if (!value.ok() || !value.at_end() || origin > 2)
         return false;
@@ -46,8 +50,8 @@ std::optional<AsPath> read_path(ByteReader value, AsWidth width) {
     return path;
 }
 
-bool read_as_path(ByteReader value, AsWidth width, ReadAttributes& out) {
-    auto path = read_path(value, width);
+bool read_as_path(ByteReader value, const ReadContext& context, ReadAttributes& out) {
+    auto path = read_path(value, context.width);
     if (!path)
         return false;
     out.values.as_path = std::move(*path);
@@ -55,7 +59,7 @@ bool read_as_path(ByteReader value, AsWidth width, ReadAttributes& out) {
 }
 
 // RFC 7606 7.3: "if its length is not 4".
-bool read_next_hop(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_next_hop(ByteReader value, const ReadContext&, ReadAttributes& out) {
     const auto address = Address::from_bytes(Family::ipv4, value.bytes(value.remaining()));
     if (!address)
         return false;
@@ -71,15 +75,15 @@ bool read_word(ByteReader value, std::optional<std::uint32_t>& out) {
     return true;
 }
 
-bool read_med(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_med(ByteReader value, const ReadContext&, ReadAttributes& out) {
     return read_word(value, out.values.med);
 }
 
-bool read_local_pref(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_local_pref(ByteReader value, const ReadContext&, ReadAttributes& out) {
     return read_word(value, out.values.local_pref);
 }
 
-bool read_atomic_aggregate(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_atomic_aggregate(ByteReader value, const ReadContext&, ReadAttributes& out) {
     out.values.is_atomic_aggregate = value.at_end();
     return value.at_end();
 }
@@ -94,8 +98,8 @@ std::optional<Aggregator> read_aggregator_value(ByteReader value, AsWidth width)
     return aggregator;
 }
 
-bool read_aggregator(ByteReader value, AsWidth width, ReadAttributes& out) {
-    out.values.aggregator = read_aggregator_value(value, width);
+bool read_aggregator(ByteReader value, const ReadContext& context, ReadAttributes& out) {
+    out.values.aggregator = read_aggregator_value(value, context.width);
     return out.values.aggregator.has_value();
 }
 
@@ -112,17 +116,17 @@ bool read_set(ByteReader value, std::size_t item_size, std::vector<Item>& out, R
     return true;
 }
 
-bool read_communities(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_communities(ByteReader value, const ReadContext&, ReadAttributes& out) {
     return read_set(value, 4, out.values.communities,
                     [](ByteReader& reader) { return Community(reader.u32()); });
 }
 
-bool read_extended_communities(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_extended_communities(ByteReader value, const ReadContext&, ReadAttributes& out) {
     return read_set(value, 8, out.values.extended_communities,
                     [](ByteReader& reader) { return ExtendedCommunity(reader.u64()); });
 }
 
-bool read_large_communities(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_large_communities(ByteReader value, const ReadContext&, ReadAttributes& out) {
     return read_set(value, 12, out.values.large_communities, [](ByteReader& reader) {
         LargeCommunity community;
         community.global = reader.u32();
@@ -132,22 +136,44 @@ bool read_large_communities(ByteReader value, AsWidth, ReadAttributes& out) {
     });
 }
 
+// RFC 5701 2: twenty octets each. They are passed on as they are.
+bool read_ipv6_communities(ByteReader value, const ReadContext&, ReadAttributes& out) {
+    if (value.at_end() || value.remaining() % 20 != 0)
+        return false;
+    const auto octets = value.bytes(value.remaining());
+    out.values.unknown.push_back({transitive,
+                                  static_cast<std::uint8_t>(AttributeType::ipv6_communities),
+                                  Bytes(octets.begin(), octets.end())});
+    return true;
+}
+
 // Route reflection (RFC 4456) is for internal peers; we reflect nothing and keep neither.
-bool read_originator_id(ByteReader value, AsWidth, ReadAttributes&) {
+bool read_originator_id(ByteReader value, const ReadContext&, ReadAttributes&) {
     return value.remaining() == 4;
 }
 
-bool read_cluster_list(ByteReader value, AsWidth, ReadAttributes&) {
+bool read_cluster_list(ByteReader value, const ReadContext&, ReadAttributes&) {
     return !value.at_end() && value.remaining() % 4 == 0;
 }
 
-bool read_mp_next_hop(ByteReader next_hop, MpReach& out) {
+// RFC 9234 5: "If the OTC attribute's length is not 4: malformed".
+bool read_only_to_customer(ByteReader value, const ReadContext&, ReadAttributes& out) {
+    const std::uint32_t asn = value.u32();
+    if (!value.ok() || !value.at_end())
+        return false;
+    out.values.only_to_customer = AsNumber(asn);
+    return true;
+}
+
+bool read_mp_next_hop(ByteReader next_hop, const ReadContext& context, MpReach& out) {
     const std::size_t size = next_hop.remaining();
-    if (out.family == Family::ipv4) {
-        const auto address = Address::from_bytes(Family::ipv4, next_hop.bytes(size));
-        out.next_hop = address.value_or(Address());
-        return address.has_value();
+    if (out.family == Family::ipv4 && size == 4) {
+        out.next_hop = *Address::from_bytes(Family::ipv4, next_hop.bytes(size));
+        return true;
     }
+    // RFC 8950 4: only where both sides said so.
+    if (out.family == Family::ipv4 && !context.takes_ipv6_next_hops)
+        return false;
     // RFC 2545 3: "16, when only a global address is present, or 32 if a link-local address is also
     // included in the Next Hop field".
     if (size != 16 && size != 32)
@@ -159,7 +185,7 @@ bool read_mp_next_hop(ByteReader next_hop, MpReach& out) {
     return true;
 }
 
-bool read_mp_reach(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_mp_reach(ByteReader value, const ReadContext& context, ReadAttributes& out) {
     const std::uint16_t afi = value.u16();
     const std::uint8_t safi = value.u8();
     const std::size_t next_hop_size = value.u8();
@@ -172,7 +198,7 @@ bool read_mp_reach(ByteReader value, AsWidth, ReadAttributes& out) {
         return true;
     MpReach reach;
     reach.family = *family;
-    if (!read_mp_next_hop(next_hop, reach))
+    if (!read_mp_next_hop(next_hop, context, reach))
         return false;
     auto prefixes = read_prefixes(value, *family);
     if (!prefixes)
@@ -182,7 +208,7 @@ bool read_mp_reach(ByteReader value, AsWidth, ReadAttributes& out) {
     return true;
 }
 
-bool read_mp_unreach(ByteReader value, AsWidth, ReadAttributes& out) {
+bool read_mp_unreach(ByteReader value, const ReadContext&, ReadAttributes& out) {
     const std::uint16_t afi = value.u16();
     const std::uint8_t safi = value.u8();
     if (!value.ok())
@@ -199,22 +225,19 @@ bool read_mp_unreach(ByteReader value, AsWidth, ReadAttributes& out) {
 
 // RFC 6793 4.1: both have four octets, and "NEW BGP speaker[s] MUST NOT" exchange them: from one
 // they are discarded unread.
-bool read_as4_path(ByteReader value, AsWidth width, ReadAttributes& out) {
-    if (width == AsWidth::two)
+bool read_as4_path(ByteReader value, const ReadContext& context, ReadAttributes& out) {
+    if (context.width == AsWidth::two)
         out.as4_path = read_path(value, AsWidth::four);
-    return width == AsWidth::two && out.as4_path.has_value();
+    return context.width == AsWidth::two && out.as4_path.has_value();
 }
 
-bool read_as4_aggregator(ByteReader value, AsWidth width, ReadAttributes& out) {
-    if (width == AsWidth::two)
+bool read_as4_aggregator(ByteReader value, const ReadContext& context, ReadAttributes& out) {
+    if (context.width == AsWidth::two)
         out.as4_aggregator = read_aggregator_value(value, AsWidth::four);
-    return width == AsWidth::two && out.as4_aggregator.has_value();
+    return context.width == AsWidth::two && out.as4_aggregator.has_value();
 }
 
 using enum ErrorAction;
-constexpr std::uint8_t well_known = flag_transitive;
-constexpr std::uint8_t non_transitive = flag_optional;
-constexpr std::uint8_t transitive = flag_optional | flag_transitive;
 constexpr bool anywhere = false;
 constexpr bool internal_only = true;
 
@@ -236,7 +259,9 @@ constexpr std::array rules{
     AttributeRule{AttributeType::extended_communities, "EXTENDED_COMMUNITIES", transitive,     treat_as_withdraw, anywhere,      read_extended_communities},  // 7.14
     AttributeRule{AttributeType::as4_path,             "AS4_PATH",             transitive,     discard,           anywhere,      read_as4_path},              // RFC 6793 6
     AttributeRule{AttributeType::as4_aggregator,       "AS4_AGGREGATOR",       transitive,     discard,           anywhere,      read_as4_aggregator},        // RFC 6793 6
+    AttributeRule{AttributeType::ipv6_communities,     "IPV6_EXTENDED_COMMUNITIES", transitive, treat_as_withdraw, anywhere,      read_ipv6_communities},      // 7.15
     AttributeRule{AttributeType::large_communities,    "LARGE_COMMUNITY",      transitive,     treat_as_withdraw, anywhere,      read_large_communities},     // RFC 8092 6
+    AttributeRule{AttributeType::only_to_customer,     "ONLY_TO_CUSTOMER",     transitive,     treat_as_withdraw, anywhere,      read_only_to_customer},      // RFC 9234 5
 };
 // clang-format on
 

@@ -35,7 +35,9 @@ enum class AttributeType : std::uint8_t {
     extended_communities = 16,
     as4_path = 17,
     as4_aggregator = 18,
+    ipv6_communities = 25,
     large_communities = 32,
+    only_to_customer = 35,
 };
 
 inline constexpr std::uint8_t flag_optional = 0x80;
@@ -70,6 +72,12 @@ struct ReadAttributes {
     std::bitset<256> seen;             // by type
 };
 
+// What the session agreed on, as far as it changes how attributes are read.
+struct ReadContext {
+    AsWidth width = AsWidth::four;
+    bool takes_ipv6_next_hops = false;  // for IPv4 (RFC 8950)
+};
+
 struct AttributeRule {
     AttributeType type;
     std::string_view name;
@@ -77,7 +85,7 @@ struct AttributeRule {
     ErrorAction on_malformed;  // RFC 7606 7, or the attribute's own RFC
     bool is_internal_only;     // from an external peer: discarded unread
     // False: malformed; what was filled until then does not count.
-    bool (*read)(ByteReader value, AsWidth width, ReadAttributes& out);
+    bool (*read)(ByteReader value, const ReadContext& context, ReadAttributes& out);
 };
 
 // Null for an attribute that is not in the table.

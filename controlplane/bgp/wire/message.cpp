@@ -2,6 +2,9 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "controlplane/bgp/wire/message.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace detour::bgp {
 
 MessageWriter::MessageWriter(Bytes& out, MessageType type) : ByteWriter(out), start_(out.size()) {
@@ -21,30 +24,36 @@ Bytes encode_keepalive() {
     return bytes;
 }
 
-Bytes encode_route_refresh(Family family) {
+Bytes encode(const RouteRefresh& refresh) {
     Bytes bytes;
     MessageWriter writer(bytes, MessageType::route_refresh);
-    writer.u16(afi_of(family));
-    writer.u8(0);
+    writer.u16(afi_of(refresh.family));
+    writer.u8(static_cast<std::uint8_t>(refresh.kind));
     writer.u8(safi_unicast);
     writer.finish();
     return bytes;
 }
 
-std::expected<std::optional<Family>, Notification> decode_route_refresh(
+std::expected<std::optional<RouteRefresh>, Notification> decode_route_refresh(
     std::span<const std::uint8_t> body) {
     ByteReader reader(body);
     const std::uint16_t afi = reader.u16();
     const std::uint8_t subtype = reader.u8();
     const std::uint8_t safi = reader.u8();
     // RFC 7313 5: "If the length, excluding the fixed-size message header, of the received
-    // ROUTE-REFRESH message with Message Subtype 1 and 2 is not 4": Invalid Message Length.
-    if (!reader.ok() || !reader.at_end())
-        return std::unexpected(
-            Notification(ErrorCode::route_refresh_message, 1, Bytes(body.begin(), body.end())));
-    if (subtype != 0)
+    // ROUTE-REFRESH message with Message Subtype 1 and 2 is not 4": Invalid Message Length, with
+    // the whole message as data. Ours carry no filters (RFC 5291), so that 0 is no exception.
+    if (!reader.ok() || !reader.at_end()) {
+        Bytes whole;
+        MessageWriter writer(whole, MessageType::route_refresh);
+        writer.bytes(body.first(std::min(body.size(), max_message_size - header_size)));
+        writer.finish();
+        return std::unexpected(Notification(ErrorCode::route_refresh_message, 1, std::move(whole)));
+    }
+    const auto family = family_of(afi, safi);
+    if (!family || subtype > static_cast<std::uint8_t>(RouteRefresh::Kind::end))
         return std::nullopt;
-    return family_of(afi, safi);
+    return RouteRefresh{*family, static_cast<RouteRefresh::Kind>(subtype)};
 }
 
 }  // namespace detour::bgp

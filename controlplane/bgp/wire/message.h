@@ -54,11 +54,20 @@ class MessageWriter : public ByteWriter {
 };
 
 [[nodiscard]] Bytes encode_keepalive();
-[[nodiscard]] Bytes encode_route_refresh(Family family);
 
-// Which family to send again; nothing when it is one we do not speak, or a subtype (RFC 7313) that
-// was not negotiated and asks for nothing.
-[[nodiscard]] std::expected<std::optional<Family>, Notification> decode_route_refresh(
+// RFC 7313 3.2: asks for everything, or stands before and behind the answer.
+struct RouteRefresh {
+    enum class Kind : std::uint8_t { request = 0, begin = 1, end = 2 };
+
+    Family family = Family::ipv4;
+    Kind kind = Kind::request;
+
+    friend constexpr auto operator<=>(const RouteRefresh&, const RouteRefresh&) = default;
+};
+[[nodiscard]] Bytes encode(const RouteRefresh& refresh);
+
+// Nothing when it is of a family we do not speak, or of a subtype that nobody defined.
+[[nodiscard]] std::expected<std::optional<RouteRefresh>, Notification> decode_route_refresh(
     std::span<const std::uint8_t> body);
 
 }  // namespace detour::bgp

@@ -115,6 +115,18 @@ Notification Notification::shutdown(CeaseReason reason, std::string_view communi
     return Notification(reason, std::move(data));
 }
 
+Notification Notification::hard_reset(const Notification& reason) {
+    Bytes data{static_cast<std::uint8_t>(reason.code), reason.subcode};
+    data.insert(data.end(), reason.data.begin(), reason.data.end());
+    return Notification(CeaseReason::hard_reset, std::move(data));
+}
+
+Notification Notification::inner() const {
+    if (!is(CeaseReason::hard_reset) || data.size() < 2)
+        return *this;
+    return decode_notification(data);
+}
+
 std::optional<std::string> Notification::shutdown_communication() const {
     if (!is(CeaseReason::administrative_shutdown) && !is(CeaseReason::administrative_reset))
         return std::nullopt;
@@ -154,6 +166,10 @@ std::string to_string(const Notification& notification) {
     text += subcode;
     if (const auto communication = notification.shutdown_communication())
         text += ": " + *communication;
+    // Not of one within another: a peer could nest thousands.
+    if (const Notification inner = notification.inner();
+        notification.is(CeaseReason::hard_reset) && !inner.is(CeaseReason::hard_reset))
+        text += ": " + to_string(inner);
     return text;
 }
 

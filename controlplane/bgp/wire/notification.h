@@ -36,6 +36,7 @@ enum class OpenError : std::uint8_t {
     unsupported_parameter = 4,
     unacceptable_hold_time = 6,
     unsupported_capability = 7,
+    role_mismatch = 11,
 };
 enum class UpdateError : std::uint8_t {
     malformed_attribute_list = 1,
@@ -90,6 +91,12 @@ struct Notification {
     // Cease with the operator's words (RFC 9003): Administrative Shutdown or Reset. More than 255
     // octets are cut at a character.
     [[nodiscard]] static Notification shutdown(CeaseReason reason, std::string_view communication);
+
+    // RFC 8538 3: a Cease that ends the session for good also where the peer would keep routes over
+    // an ordinary one; the reason is inside.
+    [[nodiscard]] static Notification hard_reset(const Notification& reason);
+    // What is inside of a Hard Reset, of any other the notification itself.
+    [[nodiscard]] Notification inner() const;
 
     [[nodiscard]] bool is(CeaseReason reason) const {
         return code == ErrorCode::cease && subcode == static_cast<std::uint8_t>(reason);

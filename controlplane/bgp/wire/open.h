@@ -19,12 +19,22 @@
 
 namespace detour::bgp {
 
-// RFC 4724 3, as far as a peer's restart is worth telling.
+// RFC 4724 3 and the N bit of RFC 8538 2. A family that is not listed is not kept over a restart;
+// one that is listed says whether forwarding went on meanwhile (the F bit).
 struct GracefulRestart {
-    bool is_restarting = false;
-    Duration time{};
-    std::vector<Family> forwarding_kept;
+    enum class Forwarding : std::uint8_t { lost, kept };
 
+    bool is_restarting = false;                           // the R bit
+    bool covers_notifications = false;                    // the N bit
+    Duration time{};                                      // whole seconds, at most 4095
+    std::array<std::optional<Forwarding>, 2> families{};  // by Family
+
+    [[nodiscard]] bool lists(Family family) const {
+        return families[static_cast<std::size_t>(family)].has_value();
+    }
+    [[nodiscard]] bool keeps_forwarding(Family family) const {
+        return families[static_cast<std::size_t>(family)] == Forwarding::kept;
+    }
     friend bool operator==(const GracefulRestart&, const GracefulRestart&) = default;
 };
 
@@ -33,7 +43,10 @@ struct Capabilities {
     bool has_multiprotocol = false;
     std::array<bool, 2> families{};
     bool has_route_refresh = false;           // RFC 2918
+    bool has_enhanced_refresh = false;        // RFC 7313
     bool has_extended_messages = false;       // RFC 8654
+    bool has_extended_next_hop = false;       // RFC 8950: IPv4 unicast over an IPv6 next hop
+    std::vector<std::uint8_t> roles;          // RFC 9234 4.1, as they were said, each once
     std::optional<AsNumber> four_octet_as;    // RFC 6793
     std::optional<GracefulRestart> graceful;  // RFC 4724
     std::vector<std::uint8_t> unknown;        // codes, ignored
@@ -58,11 +71,12 @@ struct Open {
 [[nodiscard]] Bytes encode(const Open& open);
 [[nodiscard]] std::expected<Open, Notification> decode_open(std::span<const std::uint8_t> body);
 
-// What this speaker says to a peer.
-[[nodiscard]] Open our_open(AsNumber asn, const Address& router_id, const PeerConfig& peer);
+// What this speaker says to a peer. `restart` is what it offers to have kept while it restarts.
+[[nodiscard]] Open our_open(AsNumber asn, const Address& router_id, const PeerConfig& peer,
+                            const std::optional<GracefulRestart>& restart = {});
 
 // May we talk to this peer, and in which words?
 [[nodiscard]] std::expected<Negotiated, Notification> judge(const Open& ours, const Open& theirs,
-                                                            AsNumber expected);
+                                                            const PeerConfig& peer);
 
 }  // namespace detour::bgp

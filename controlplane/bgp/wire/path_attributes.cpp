@@ -50,6 +50,8 @@ std::string to_string(Community community) {
         return "NO_EXPORT";
     if (community == no_advertise)
         return "NO_ADVERTISE";
+    if (community == no_export_subconfed)
+        return "NO_EXPORT_SUBCONFED";
     return fmt::format("{}:{}", community.value >> 16, community.value & 0xffff);
 }
 
@@ -75,6 +77,8 @@ std::string to_string(const PathAttributes& attributes) {
     text += listed("COMMUNITIES", attributes.communities);
     text += listed("EXTENDED_COMMUNITIES", attributes.extended_communities);
     text += listed("LARGE_COMMUNITY", attributes.large_communities);
+    if (attributes.only_to_customer)
+        text += fmt::format(", ONLY_TO_CUSTOMER {}", attributes.only_to_customer->value);
     text += listed("unknown", attributes.unknown);
     return text;
 }

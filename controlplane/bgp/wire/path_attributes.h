@@ -23,10 +23,11 @@ enum class Origin : std::uint8_t { igp = 0, egp = 1, incomplete = 2 };  // RFC 4
 using Community = StrongId<struct CommunityTag, std::uint32_t>;  // RFC 1997: high half is an AS
 using ExtendedCommunity = StrongId<struct ExtendedCommunityTag, std::uint64_t>;  // RFC 4360
 
-inline constexpr Community graceful_shutdown{0xffff0000};  // RFC 8326
-inline constexpr Community blackhole{0xffff029a};          // RFC 7999
-inline constexpr Community no_export{0xffffff01};          // RFC 1997
-inline constexpr Community no_advertise{0xffffff02};       // RFC 1997
+inline constexpr Community graceful_shutdown{0xffff0000};    // RFC 8326
+inline constexpr Community blackhole{0xffff029a};            // RFC 7999
+inline constexpr Community no_export{0xffffff01};            // RFC 1997
+inline constexpr Community no_advertise{0xffffff02};         // RFC 1997
+inline constexpr Community no_export_subconfed{0xffffff03};  // RFC 1997
 
 struct LargeCommunity {  // RFC 8092
     std::uint32_t global = 0;
@@ -65,6 +66,7 @@ struct PathAttributes {
     std::vector<Community> communities;
     std::vector<ExtendedCommunity> extended_communities;
     std::vector<LargeCommunity> large_communities;
+    std::optional<AsNumber> only_to_customer;  // RFC 9234 5: OTC
     std::vector<UnknownAttribute> unknown;
 
     friend auto operator<=>(const PathAttributes&, const PathAttributes&) = default;

@@ -20,6 +20,7 @@
 #include "conf/types/prefix.h"
 #include "controlplane/bgp/peer.h"
 #include "controlplane/bgp/wire/attribute_table.h"
+#include "controlplane/bgp/wire/message.h"
 #include "controlplane/bgp/wire/notification.h"
 
 namespace detour::bgp {
@@ -53,12 +54,26 @@ struct Update {
                                                                 const Negotiated& negotiated,
                                                                 PeerScope scope);
 
-// Each appends one message of at most 4096 bytes with as many of the prefixes as fit, at least one,
-// and returns how many. Prefixes are of one family and not empty; the family of the next hop is
-// theirs. RFC 7606 5.1: an UPDATE carries only one of NLRI, withdrawn routes, MP_REACH, MP_UNREACH.
+// What the session allows an UPDATE to be.
+struct UpdateForm {
+    AsWidth width = AsWidth::four;
+    std::size_t max_size = max_message_size;  // RFC 8654
+
+    UpdateForm() = default;
+    explicit UpdateForm(const Negotiated& negotiated)
+        : width(negotiated.has_four_octet_as ? AsWidth::four : AsWidth::two),
+          max_size(negotiated.has_extended_messages ? max_extended_message_size
+                                                    : max_message_size) {}
+};
+
+// Each appends one message with as many of the prefixes as fit, at least one, and returns how many.
+// Prefixes are of one family and not empty; the next hop is of the same, or IPv6 for IPv4 (RFC
+// 8950). RFC 7606 5.1: an UPDATE carries only one of NLRI, withdrawn routes, MP_REACH, MP_UNREACH.
 [[nodiscard]] std::size_t encode_announcement(Bytes& out, const PathAttributes& attributes,
-                                              std::span<const Prefix> prefixes, AsWidth width);
-[[nodiscard]] std::size_t encode_withdrawal(Bytes& out, std::span<const Prefix> prefixes);
+                                              std::span<const Prefix> prefixes,
+                                              const UpdateForm& form);
+[[nodiscard]] std::size_t encode_withdrawal(Bytes& out, std::span<const Prefix> prefixes,
+                                            const UpdateForm& form);
 void encode_end_of_rib(Bytes& out, Family family);
 
 }  // namespace detour::bgp

@@ -146,7 +146,8 @@ void Decoder::read_known(const AttributeRule& rule, const RawAttribute& raw) {
     if (((raw.flags ^ rule.flags) & (flag_optional | flag_transitive)) != 0)
         fault(raw.type, ErrorAction::treat_as_withdraw,
               fmt::format("flags 0x{:02x}", unsigned{raw.flags}));
-    if (rule.read(ByteReader(raw.value), width_, attributes_))
+    const ReadContext context{width_, negotiated_.has_extended_next_hop};
+    if (rule.read(ByteReader(raw.value), context, attributes_))
         return;
     if (rule.on_malformed == ErrorAction::reset)
         return reset(UpdateError::optional_attribute, raw);

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <limits>
 
-#include "controlplane/bgp/wire/message.h"
 #include "controlplane/bgp/wire/update.h"
 
 namespace detour::bgp {
@@ -171,6 +170,9 @@ Bytes encode_attributes(const PathAttributes& attributes, AsWidth width) {
     write_extended_communities(writer, attributes);
     write_as4(writer, attributes, width);
     write_large_communities(writer, attributes);
+    if (attributes.only_to_customer)
+        write_attribute(writer, transitive, AttributeType::only_to_customer,
+                        word_value(attributes.only_to_customer->value));
     for (const UnknownAttribute& unknown : attributes.unknown)
         write_attribute(writer, unknown.flags, unknown.type, unknown.value);
     return bytes;
@@ -190,21 +192,21 @@ std::size_t total_size(std::span<const Prefix> prefixes) {
     return size;
 }
 
-std::size_t encode_ipv6_announcement(Bytes& out, const PathAttributes& attributes,
-                                     std::span<const Prefix> prefixes, AsWidth width) {
-    const Bytes others = encode_attributes(attributes, width);
+// IPv6, and IPv4 over an IPv6 next hop.
+std::size_t encode_mp_announcement(Bytes& out, const PathAttributes& attributes,
+                                   std::span<const Prefix> prefixes, const UpdateForm& form) {
+    const Bytes others = encode_attributes(attributes, form.width);
     const std::size_t next_hop_size = attributes.link_local_next_hop ? 32 : 16;
     const std::size_t fixed = 2 + 1 + 1 + next_hop_size + 1;
     MessageWriter writer(out, MessageType::update);
     writer.u16(0);
-    const std::size_t room =
-        max_message_size - writer.message_size() - 2 - 4 - fixed - others.size();
+    const std::size_t room = form.max_size - writer.message_size() - 2 - 4 - fixed - others.size();
     const auto these = prefixes.first(fitting(prefixes, room));
     const std::size_t value_size = fixed + total_size(these);
     writer.u16(static_cast<std::uint16_t>(4 + value_size + others.size()));
     // RFC 7606 5.1: "SHALL be encoded as the very first path attribute in an UPDATE message".
     write_mp_header(writer, AttributeType::mp_reach_nlri, value_size);
-    writer.u16(afi_of(Family::ipv6));
+    writer.u16(afi_of(prefixes.front().family()));
     writer.u8(safi_unicast);
     writer.u8(static_cast<std::uint8_t>(next_hop_size));
     writer.bytes(attributes.next_hop.bytes());
@@ -219,13 +221,13 @@ std::size_t encode_ipv6_announcement(Bytes& out, const PathAttributes& attribute
 }
 
 std::size_t encode_ipv4_announcement(Bytes& out, const PathAttributes& attributes,
-                                     std::span<const Prefix> prefixes, AsWidth width) {
-    const Bytes all = encode_attributes(attributes, width);
+                                     std::span<const Prefix> prefixes, const UpdateForm& form) {
+    const Bytes all = encode_attributes(attributes, form.width);
     MessageWriter writer(out, MessageType::update);
     writer.u16(0);
     writer.u16(static_cast<std::uint16_t>(all.size()));
     writer.bytes(all);
-    const auto these = prefixes.first(fitting(prefixes, max_message_size - writer.message_size()));
+    const auto these = prefixes.first(fitting(prefixes, form.max_size - writer.message_size()));
     for (const Prefix& prefix : these)
         write_prefix(writer, prefix);
     writer.finish();
@@ -235,20 +237,22 @@ std::size_t encode_ipv4_announcement(Bytes& out, const PathAttributes& attribute
 }  // namespace
 
 std::size_t encode_announcement(Bytes& out, const PathAttributes& attributes,
-                                std::span<const Prefix> prefixes, AsWidth width) {
-    assert(!prefixes.empty() && prefixes.front().family() == attributes.next_hop.family());
+                                std::span<const Prefix> prefixes, const UpdateForm& form) {
+    assert(!prefixes.empty() && (prefixes.front().family() == attributes.next_hop.family() ||
+                                 attributes.next_hop.family() == Family::ipv6));
     return attributes.next_hop.family() == Family::ipv4
-               ? encode_ipv4_announcement(out, attributes, prefixes, width)
-               : encode_ipv6_announcement(out, attributes, prefixes, width);
+               ? encode_ipv4_announcement(out, attributes, prefixes, form)
+               : encode_mp_announcement(out, attributes, prefixes, form);
 }
 
-std::size_t encode_withdrawal(Bytes& out, std::span<const Prefix> prefixes) {
+std::size_t encode_withdrawal(Bytes& out, std::span<const Prefix> prefixes,
+                              const UpdateForm& form) {
     assert(!prefixes.empty());
     const Family family = prefixes.front().family();
     MessageWriter writer(out, MessageType::update);
     const std::size_t fixed = family == Family::ipv4 ? 2 + 2 : 2 + 2 + 4 + 3;
     const auto these =
-        prefixes.first(fitting(prefixes, max_message_size - writer.message_size() - fixed));
+        prefixes.first(fitting(prefixes, form.max_size - writer.message_size() - fixed));
     const auto size = static_cast<std::uint16_t>(total_size(these));
     writer.u16(family == Family::ipv4 ? size : 0);
     if (family == Family::ipv6) {

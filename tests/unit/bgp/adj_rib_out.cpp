@@ -21,7 +21,10 @@ const Prefix web = prefix("203.0.113.0/24");
 const Prefix web6 = prefix("2001:db8:77::/48");
 
 ExportContext context() {
-    return {AsNumber(64500), PeerScope::external, {address("192.0.2.2"), address("2001:db8:1::2")}};
+    return {AsNumber(64500),
+            PeerScope::external,
+            std::nullopt,
+            {address("192.0.2.2"), address("2001:db8:1::2")}};
 }
 
 AdjRibOut declared() {
@@ -152,7 +155,7 @@ TEST_CASE("the largest announcement that is granted fits a message with an IPv6 
     CHECK(peer.table.at(web6).as_path.origin() == AsNumber(4200000001));
 }
 
-TEST_CASE("RFC 4271 3.1: a change replaces, without a withdrawal between") {
+TEST_CASE("RFC 4271 3.1, RFC 8326 4: a change replaces, without a withdrawal between") {
     AdjRibOut rib = declared();
     rib.open(both_families());
     (void)rib.want({{mail, {}}, {web, {}}});
@@ -275,6 +278,108 @@ TEST_CASE("RFC 2918 4: a refresh sends the family again, and a withdrawal before
     const auto step = send(rib, peer, 200);
     CHECK(step.announced == std::vector{web});
     CHECK(step.withdrawn == std::vector{mail});
+}
+
+TEST_CASE("a change says nothing of the prefixes that it does not name") {
+    AdjRibOut rib = declared();
+    rib.open(both_families());
+    (void)rib.want({{mail, {}}, {web, {}}});
+    Peer peer;
+    send(rib, peer, 100);
+    CHECK(rib.change({{web6}, Announcement{}}).empty());
+    CHECK(rib.change({{mail}, std::nullopt}).empty());
+    const auto step = send(rib, peer, 200);
+    CHECK(step.announced == std::vector{web6});
+    CHECK(step.withdrawn == std::vector{mail});
+    CHECK(peer.table.size() == 2);
+    CHECK(rib.announced_count(Family::ipv4) == 1);
+    CHECK(rib.announced_count(Family::ipv6) == 1);
+    // Unordered, repeated, and one that has no place.
+    const Prefix foreign = prefix("192.0.2.0/24");
+    const auto refused = rib.change({{web6, foreign, mail, web6}, prepended(1)});
+    REQUIRE(refused.size() == 1);
+    CHECK(refused[0].prefix == foreign);
+    CHECK(send(rib, peer, 300).announced == std::vector{mail, web6});
+    CHECK(rib.change({{foreign}, std::nullopt}).empty());
+    CHECK_FALSE(rib.has_pending());
+}
+
+TEST_CASE("a change that is taken back before it was sent costs no message") {
+    AdjRibOut rib = declared();
+    rib.open(both_families());
+    (void)rib.want({{mail, {}}});
+    Peer peer;
+    send(rib, peer, 100);
+    (void)rib.change({{mail, web}, prepended(2)});
+    CHECK(rib.has_pending());
+    (void)rib.change({{mail}, Announcement{}});
+    (void)rib.change({{web}, std::nullopt});
+    CHECK_FALSE(rib.has_pending());
+    Bytes stream;
+    CHECK(rib.take(stream, 100000).empty());
+    CHECK(stream.empty());
+}
+
+TEST_CASE("how far a wish has come is known of withdrawals too") {
+    using Wish = WishProgress::Wish;
+    AdjRibOut rib = declared();
+    rib.open(both_families());
+    const auto is = [&](Wish wish, Progress progress) {
+        const WishProgress now = rib.progress(mail);
+        return now.wish == wish && now.progress == progress;
+    };
+    CHECK(is(Wish::nothing, Progress::acknowledged));
+    (void)rib.change({{mail}, Announcement{}});
+    CHECK(is(Wish::announcement, Progress::pending));
+    Peer peer;
+    send(rib, peer, 100);
+    CHECK(is(Wish::announcement, Progress::sent));
+    (void)rib.acknowledged(100);
+    CHECK(is(Wish::announcement, Progress::acknowledged));
+    (void)rib.change({{mail}, std::nullopt});
+    CHECK(is(Wish::nothing, Progress::pending));
+    send(rib, peer, 200);
+    CHECK(is(Wish::nothing, Progress::sent));
+    // Another configuration moves the slots; what is in flight keeps its meaning.
+    rib.declare({prefix("10.0.0.0/8"), mail, web, web6}, context());
+    CHECK(rib.acknowledged(200).withdrawn == std::vector{mail});
+    CHECK(is(Wish::nothing, Progress::acknowledged));
+    CHECK(rib.progress(prefix("192.0.2.0/24")).wish == Wish::nothing);
+}
+
+TEST_CASE("RFC 9234 5: what goes to a customer or a peer is marked with our AS") {
+    for (const auto& [role, is_marked] :
+         {std::pair(Role::provider, true), std::pair(Role::peer, true),
+          std::pair(Role::route_server, true), std::pair(Role::customer, false),
+          std::pair(Role::route_server_client, false)}) {
+        CAPTURE(static_cast<int>(role));
+        ExportContext with = context();
+        with.role = role;
+        AdjRibOut rib;
+        rib.declare({mail}, with);
+        rib.open(both_families());
+        (void)rib.want({{mail, {}}});
+        Peer peer;
+        send(rib, peer, 100);
+        CHECK(peer.table.at(mail).only_to_customer.has_value() == is_marked);
+        if (is_marked)
+            CHECK(peer.table.at(mail).only_to_customer == AsNumber(64500));
+    }
+}
+
+TEST_CASE("RFC 8654: ten thousand prefixes are one message where both sides allow it") {
+    AdjRibOut rib;
+    std::set<Prefix> many;
+    for (std::uint32_t i = 0; i < 10000; ++i)
+        many.insert(Prefix(detour::Address::ipv4(0x0a000000 + (i << 8)), 24));
+    rib.declare(many, context());
+    Negotiated extended = both_families();
+    extended.has_extended_messages = true;
+    rib.open(extended);
+    CHECK(rib.change({{many.begin(), many.end()}, Announcement{}}).empty());
+    Bytes stream;
+    CHECK(rib.take(stream, 1 << 20).message_count == 1);
+    CHECK(stream.size() < 41000);
 }
 
 TEST_CASE("a budget cuts the work into pieces and loses nothing") {

@@ -27,7 +27,7 @@ Bytes header(std::size_t size, unsigned type) {
 TEST_CASE("RFC 4271 4.1: messages come out whole, however the stream is cut") {
     const Bytes stream =
         concatenated({encode_keepalive(), message(MessageType::update, {0, 0, 0, 0}),
-                      encode_route_refresh(Family::ipv6), encode_keepalive()});
+                      encode(RouteRefresh{Family::ipv6}), encode_keepalive()});
     for (std::size_t chunk = 1; chunk <= stream.size(); ++chunk) {
         CAPTURE(chunk);
         Framer framer;
@@ -91,14 +91,23 @@ TEST_CASE("RFC 8654 4: once negotiated, an UPDATE may have 65535 octets, OPEN an
     CHECK(strict.next().error() == Notification(HeaderError::bad_length, {0x10, 0x01}));
 }
 
-TEST_CASE("RFC 2918 3: ROUTE-REFRESH names a family; others and subtypes are ignored") {
-    for (const Family family : detour::families) {
-        const Bytes bytes = encode_route_refresh(family);
-        CHECK(decode_route_refresh(body_of(bytes)) == family);
-    }
+TEST_CASE("RFC 2918 3, RFC 7313 3.2: ROUTE-REFRESH names a family and what it is about it") {
+    using Kind = RouteRefresh::Kind;
+    for (const Family family : detour::families)
+        for (const Kind kind : {Kind::request, Kind::begin, Kind::end}) {
+            const RouteRefresh refresh{family, kind};
+            const Bytes bytes = encode(refresh);
+            CHECK(decode_route_refresh(body_of(bytes)) == refresh);
+        }
     CHECK(decode_route_refresh(Bytes{0, 1, 0, 128}) == std::nullopt);
-    CHECK(decode_route_refresh(Bytes{0, 1, 1, 1}) == std::nullopt);
-    const auto error = decode_route_refresh(Bytes{0, 1, 0});
+}
+
+TEST_CASE("RFC 7313 5: unknown subtypes are ignored, a wrong length is told with the message") {
+    CHECK(decode_route_refresh(Bytes{0, 1, 3, 1}) == std::nullopt);
+    CHECK(decode_route_refresh(Bytes{0, 1, 255, 1}) == std::nullopt);
+    const Bytes whole = message(MessageType::route_refresh, {0, 1, 1, 1, 0});
+    const auto error = decode_route_refresh(body_of(whole));
     REQUIRE_FALSE(error.has_value());
+    CHECK(error.error() == Notification(ErrorCode::route_refresh_message, 1, whole));
     CHECK(to_string(error.error()) == "ROUTE-REFRESH Message Error/Invalid Message Length");
 }

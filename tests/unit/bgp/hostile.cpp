@@ -15,63 +15,6 @@ using detour::Duration;
 using detour::Instant;
 using namespace std::chrono_literals;
 
-namespace {
-
-constexpr PeerId peer{0};
-
-// The left speaker, and a connection on which the test is the peer.
-struct Script {
-    Node node;
-    Instant now{};
-    ConnectionId connection;
-
-    void give(const Input& input) {
-        for (Output& output : node.speaker.handle(now, input))
-            node.said.push_back(std::move(output));
-    }
-    void hear(const Bytes& bytes) { give(Received{connection, bytes}); }
-
-    Script() {
-        for (Output& output : node.speaker.configure(now, left_config()))
-            node.said.push_back(std::move(output));
-        connection = node.all<Connect>().at(0).connection;
-        give(Connected{connection});
-    }
-    static Bytes open() {
-        return encode(our_open(right_asn, right_address, right_config().peers[0]));
-    }
-    void establish() {
-        hear(open());
-        hear(encode_keepalive());
-        REQUIRE(node.view().state == State::established);
-    }
-    // The NOTIFICATION it sent last.
-    [[nodiscard]] std::string last_notification() const {
-        std::string text;
-        for (const Send& send : node.all<Send>()) {
-            Framer framer;
-            framer.feed(send.bytes);
-            for (auto frame = framer.next(); frame && *frame; frame = framer.next())
-                if ((*frame)->type == MessageType::notification)
-                    text = to_string(decode_notification((*frame)->body));
-        }
-        return text;
-    }
-    [[nodiscard]] bool has_closed() const {
-        for (const Close& close : node.all<Close>())
-            if (close.connection == connection)
-                return true;
-        return false;
-    }
-};
-
-Bytes good_update() {
-    return message(MessageType::update,
-                   update_body({}, concatenated({origin_igp, path_64496, next_hop_1}), nlri_198));
-}
-
-}  // namespace
-
 TEST_CASE("RFC 4271 6: what ends a session says why and closes the connection") {
     struct Row {
         const char* what;
@@ -85,22 +28,27 @@ TEST_CASE("RFC 4271 6: what ends a session says why and closes the connection") 
     bad_type[18] = 9;
     const Bytes truncated = message(MessageType::update, {0, 0, 0, 9});
     const std::vector<Row> rows{
-        {"RFC 4271 6.1", true, bad_marker, "Message Header Error/Connection Not Synchronized"},
-        {"RFC 4271 6.1", true, bad_type, "Message Header Error/Bad Message Type"},
-        {"RFC 4271 6.1", false, bad_type, "Message Header Error/Bad Message Type"},
-        {"RFC 4271 6.3", true, truncated, "UPDATE Message Error/Malformed Attribute List"},
-        {"RFC 6608 4", false, good_update(),
+        {"RFC 4271 6.1: a marker that is none", true, bad_marker,
+         "Message Header Error/Connection Not Synchronized"},
+        {"RFC 4271 6.1: an unknown type", true, bad_type, "Message Header Error/Bad Message Type"},
+        {"RFC 4271 6.1: an unknown type before the OPEN", false, bad_type,
+         "Message Header Error/Bad Message Type"},
+        {"RFC 4271 6.3: a truncated UPDATE", true, truncated,
+         "UPDATE Message Error/Malformed Attribute List"},
+        {"RFC 6608 4: a message too early or too late", false, good_update(),
          "Finite State Machine Error/Receive Unexpected Message in OpenSent State"},
-        {"RFC 6608 4", false, encode_keepalive(),
+        {"RFC 6608 4: a message too early or too late", false, encode_keepalive(),
          "Finite State Machine Error/Receive Unexpected Message in OpenSent State"},
-        {"RFC 6608 4", false, concatenated({Script::open(), good_update()}),
+        {"RFC 6608 4: a message too early or too late", false,
+         concatenated({Script::open(), good_update()}),
          "Finite State Machine Error/Receive Unexpected Message in OpenConfirm State"},
-        {"RFC 6608 4", false,
-         concatenated({Script::open(), encode_route_refresh(detour::Family::ipv4)}),
+        {"RFC 6608 4: a message too early or too late", false,
+         concatenated({Script::open(), encode(RouteRefresh{})}),
          "Finite State Machine Error/Receive Unexpected Message in OpenConfirm State"},
-        {"RFC 6608 4", true, Script::open(),
+        {"RFC 6608 4: a message too early or too late", true, Script::open(),
          "Finite State Machine Error/Receive Unexpected Message in Established State"},
-        {"RFC 7313 5", true, message(MessageType::route_refresh, {0, 1, 0}),
+        {"RFC 7313 5: a ROUTE-REFRESH of three octets", true,
+         message(MessageType::route_refresh, {0, 1, 0}),
          "ROUTE-REFRESH Message Error/Invalid Message Length"},
     };
     for (const Row& row : rows) {
@@ -164,6 +112,23 @@ TEST_CASE("RFC 4271 9.1.2: a refused route is kept with its reason and shown to 
     CHECK(routes[0].refusal == "our own AS in the path");
     CHECK(script.node.view().received[0] == 1);
     CHECK(script.node.view().accepted[0] == 0);
+}
+
+TEST_CASE(
+    "RFC 7999 3: a route that asks to be dropped is told as what it is, and obeyed by nobody") {
+    Script script;
+    script.establish();
+    const Bytes asks = attribute(0xc0, 8, {0xff, 0xff, 0x02, 0x9a});
+    script.hear(message(MessageType::update,
+                        update_body({}, concatenated({origin_igp, path_64496, next_hop_1, asks}),
+                                    {32, 198, 51, 100, 7})));
+    const auto learned = script.node.all<RoutesLearned>();
+    REQUIRE(learned.size() == 1);
+    CHECK(learned[0].prefixes == std::vector{prefix("198.51.100.7/32")});
+    CHECK(learned[0].attributes->communities == std::vector{blackhole});
+    // Our own announcement of what it lies in stands as before.
+    script.give(Announce{peer, {{mail, {}}}});
+    CHECK(script.node.view().announced[0] == 1);
 }
 
 TEST_CASE("bytes behind the message that ended the session are not read") {
@@ -242,7 +207,7 @@ TEST_CASE("a peer that reads slowly gets everything, a window at a time") {
 TEST_CASE("random damage to a stream never breaks a session machine") {
     std::mt19937 random(20261120);
     const Bytes stream = concatenated({Script::open(), encode_keepalive(), good_update(),
-                                       encode_route_refresh(detour::Family::ipv6),
+                                       encode(RouteRefresh{detour::Family::ipv6}),
                                        encode(Notification(CeaseReason::administrative_reset))});
     for (int round = 0; round < 2000; ++round) {
         Script script;

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+
 #include "controlplane/bgp/rib/adj_rib_in.h"
 #include "tests/unit/bgp/wire.h"
 
@@ -59,6 +61,36 @@ TEST_CASE("RFC 4271 6.3, 9.1.2: which routes are believed") {
     CHECK(judge_attributes(route({}, "192.0.2.1"), {us, us, own}) == Refusal::none);
 }
 
+TEST_CASE("RFC 9234 5: what is a leak, and what is marked, by our role") {
+    const AsNumber us(64500);
+    const AsNumber peer(64496);
+    struct Row {
+        std::optional<Role> role;
+        bool is_leak_with_mark_of_peer;
+        bool is_leak_with_mark_of_other;
+        bool is_marked_without;
+    };
+    const std::vector<Row> rows{
+        {std::nullopt, false, false, false},     {Role::provider, true, true, false},
+        {Role::route_server, true, true, false}, {Role::peer, false, true, true},
+        {Role::customer, false, false, true},    {Role::route_server_client, false, false, true},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.role ? static_cast<int>(*row.role) : -1);
+        const ImportContext context{us, peer, own, row.role};
+        PathAttributes attributes = route({peer, AsNumber(64501)}, "192.0.2.1");
+        CHECK(judge_attributes(attributes, context) == Refusal::none);
+        CHECK(needs_mark(attributes, context) == row.is_marked_without);
+        attributes.only_to_customer = peer;
+        CHECK((judge_attributes(attributes, context) == Refusal::route_leak) ==
+              row.is_leak_with_mark_of_peer);
+        CHECK_FALSE(needs_mark(attributes, context));
+        attributes.only_to_customer = AsNumber(64501);
+        CHECK((judge_attributes(attributes, context) == Refusal::route_leak) ==
+              row.is_leak_with_mark_of_other);
+    }
+}
+
 TEST_CASE("RFC 4271 6.3: prefixes that nothing can be sent to are not believed") {
     CHECK(judge_prefix(prefix("0.0.0.0/0")) == Refusal::none);
     CHECK(judge_prefix(prefix("::/0")) == Refusal::none);
@@ -66,6 +98,35 @@ TEST_CASE("RFC 4271 6.3: prefixes that nothing can be sent to are not believed")
     for (const char* text :
          {"224.0.0.0/4", "127.0.0.0/8", "169.254.0.0/16", "ff00::/8", "fe80::/64"})
         CHECK(judge_prefix(prefix(text)) == Refusal::bad_prefix);
+}
+
+TEST_CASE("RFC 7313 4, RFC 4724 4.2: what is not heard again is swept, and nothing else") {
+    using Effect = AdjRibIn::Effect;
+    AdjRibIn rib;
+    const auto one = std::make_shared<const PathAttributes>(route({AsNumber(1)}, "192.0.2.1"));
+    const Prefix mail = prefix("198.51.100.0/24");
+    const Prefix web = prefix("203.0.113.0/24");
+    const Prefix refused = prefix("192.0.2.0/24");
+    const Prefix web6 = prefix("2001:db8:77::/48");
+    for (const Prefix& each : {mail, web, web6})
+        CHECK(rib.replace(each, {one}) == Effect::learned);
+    CHECK(rib.replace(refused, {one, Refusal::as_loop}) == Effect::nothing);
+    rib.mark_stale(Family::ipv4);
+    CHECK(rib.stale_count(Family::ipv4) == 3);
+    CHECK(rib.stale_count(Family::ipv6) == 0);
+    CHECK(rib.accepted_count(Family::ipv4) == 2);  // as good as before
+    CHECK(rib.replace(mail, {one}) == Effect::nothing);
+    CHECK(rib.stale_count(Family::ipv4) == 2);
+    CHECK(rib.sweep(Family::ipv6).empty());
+    CHECK(rib.sweep(Family::ipv4) == std::vector{web});
+    CHECK(rib.stale_count(Family::ipv4) == 0);
+    CHECK(rib.route_count(Family::ipv4) == 1);
+    CHECK(rib.accepted_count(Family::ipv4) == 1);
+    rib.mark_stale(Family::ipv4);
+    CHECK(rib.withdraw(mail) == Effect::withdrawn);
+    CHECK(rib.stale_count(Family::ipv4) == 0);
+    CHECK(rib.sweep(Family::ipv4).empty());
+    CHECK(rib.clear() == std::vector{web6});
 }
 
 TEST_CASE("RFC 4271 3.2: the Adj-RIB-In tells what changes for those who see accepted routes") {

@@ -15,7 +15,7 @@ TEST_CASE("RFC 4271 4.5: a NOTIFICATION survives the wire") {
     CHECK(decode_notification(body_of(encode(sent))) == sent);
 }
 
-TEST_CASE("RFC 4486 and others: errors have the names of the RFCs") {
+TEST_CASE("RFC 4486 4: errors have the names of the RFCs") {
     CHECK(to_string(Notification(CeaseReason::max_prefixes)) ==
           "Cease/Maximum Number of Prefixes Reached");
     CHECK(to_string(Notification(OpenError::bad_peer_as)) == "OPEN Message Error/Bad Peer AS");
@@ -26,7 +26,7 @@ TEST_CASE("RFC 4486 and others: errors have the names of the RFCs") {
     CHECK(to_string(Notification(static_cast<ErrorCode>(99), 3)) == "error 99/subcode 3");
 }
 
-TEST_CASE("RFC 9003 2: the shutdown communication is carried and shown") {
+TEST_CASE("RFC 9003 2, RFC 8203: the shutdown communication is carried and shown") {
     const auto sent = Notification::shutdown(CeaseReason::administrative_shutdown,
                                              "maintenance until 04:00, caf\xc3\xa9");
     const auto heard = decode_notification(body_of(encode(sent)));

@@ -82,7 +82,7 @@ TEST_CASE("RFC 4271 4.3, RFC 4760 3: routes survive the wire, packed into as few
             Bytes stream;
             std::size_t message_count = 0;
             for (std::span<const Prefix> rest = prefixes; !rest.empty(); ++message_count)
-                rest = rest.subspan(encode_announcement(stream, attributes, rest, AsWidth::four));
+                rest = rest.subspan(encode_announcement(stream, attributes, rest, {}));
             CHECK(stream.size() > (message_count - 1) * (max_message_size - 32));
 
             std::vector<Prefix> heard;
@@ -102,7 +102,7 @@ TEST_CASE("RFC 4271 4.3, RFC 4760 4: withdrawals survive the wire") {
         const std::vector<Prefix> prefixes = prefixes_of(family, 3000);
         Bytes stream;
         for (std::span<const Prefix> rest = prefixes; !rest.empty();)
-            rest = rest.subspan(encode_withdrawal(stream, rest));
+            rest = rest.subspan(encode_withdrawal(stream, rest, {}));
         std::vector<Prefix> heard;
         for (const Update& update : decode_all(stream, both_families())) {
             const auto& withdrawn = update.withdrawn[static_cast<std::size_t>(family)];
@@ -116,7 +116,7 @@ TEST_CASE("RFC 4271 4.3, RFC 4760 4: withdrawals survive the wire") {
 TEST_CASE("RFC 7606 5.1: MP_REACH_NLRI is the first attribute and brings no NEXT_HOP with it") {
     Bytes bytes;
     (void)encode_announcement(bytes, rich_attributes(Family::ipv6),
-                              std::vector{prefix("2001:db8:77::/48")}, AsWidth::four);
+                              std::vector{prefix("2001:db8:77::/48")}, {});
     CHECK(bytes[header_size + 4 + 1] == 14);
     const auto update = decode_update(body_of(bytes), both_families(), PeerScope::external);
     CHECK(update->reachable.size() == 1);
@@ -143,7 +143,9 @@ TEST_CASE("RFC 6793 4.2: what an old speaker relays comes back whole") {
     const PathAttributes sent = rich_attributes(Family::ipv4);
     const std::vector prefixes{prefix("198.51.100.0/24")};
     Bytes bytes;
-    (void)encode_announcement(bytes, sent, prefixes, AsWidth::two);
+    UpdateForm old_form;
+    old_form.width = AsWidth::two;
+    (void)encode_announcement(bytes, sent, prefixes, old_form);
     Negotiated old = both_families();
     old.has_four_octet_as = false;
     const auto update = decode_update(body_of(bytes), old, PeerScope::external);
@@ -226,16 +228,90 @@ TEST_CASE("RFC 8092 5, RFC 1997: communities are sets") {
           std::vector<LargeCommunity>{{1, 0, 0}, {2, 0, 0}});
 }
 
+TEST_CASE("RFC 4360 2: extended communities are eight octets each, a set, and survive the wire") {
+    const auto update = decode_update(
+        update_body({},
+                    concatenated({origin_igp, path_64496, next_hop_1,
+                                  attribute(0xc0, 16, {0, 2, 0xfb, 0xf0, 0, 0, 0, 2,  //
+                                                       0, 2, 0xfb, 0xf0, 0, 0, 0, 1,  //
+                                                       0, 2, 0xfb, 0xf0, 0, 0, 0, 2})}),
+                    nlri_198),
+        both_families(), PeerScope::external);
+    REQUIRE(update.has_value());
+    const PathAttributes& attributes = *update->reachable[0].attributes;
+    CHECK(attributes.extended_communities == std::vector{ExtendedCommunity(0x0002fbf000000001),
+                                                         ExtendedCommunity(0x0002fbf000000002)});
+    Bytes bytes;
+    (void)encode_announcement(bytes, attributes, update->reachable[0].prefixes, {});
+    CHECK(*decode_update(body_of(bytes), both_families(), PeerScope::external)
+               ->reachable[0]
+               .attributes == attributes);
+}
+
 TEST_CASE("RFC 4271 4.3: a path of more than 255 numbers takes several segments") {
     PathAttributes attributes;
     attributes.as_path = AsPath::repeated(AsNumber(64500), 300);
     attributes.next_hop = address("192.0.2.2");
     Bytes bytes;
-    (void)encode_announcement(bytes, attributes, std::vector{prefix("198.51.100.0/24")},
-                              AsWidth::four);
+    (void)encode_announcement(bytes, attributes, std::vector{prefix("198.51.100.0/24")}, {});
     const auto update = decode_update(body_of(bytes), both_families(), PeerScope::external);
     REQUIRE(update.has_value());
     CHECK(update->reachable[0].attributes->as_path.length() == 300);
+}
+
+TEST_CASE("RFC 8654 3: messages are as long as both sides allow, and no longer") {
+    std::vector<Prefix> prefixes;
+    for (std::uint32_t i = 0; i < 20000; ++i)
+        prefixes.emplace_back(detour::Address::ipv4(0x0a000000 + (i << 8)), 24);
+    for (const bool is_extended : {false, true}) {
+        Negotiated negotiated = both_families();
+        negotiated.has_extended_messages = is_extended;
+        const std::size_t limit = is_extended ? 65535 : 4096;
+        Bytes announced;
+        const std::size_t count = encode_announcement(announced, rich_attributes(Family::ipv4),
+                                                      prefixes, UpdateForm(negotiated));
+        CHECK(announced.size() <= limit);
+        CHECK(announced.size() > limit - 4);
+        const auto update = decode_update(body_of(announced), negotiated, PeerScope::external);
+        REQUIRE(update.has_value());
+        CHECK(update->reachable[0].prefixes.size() == count);
+        Bytes withdrawn;
+        (void)encode_withdrawal(withdrawn, prefixes, UpdateForm(negotiated));
+        CHECK(withdrawn.size() <= limit);
+        CHECK(withdrawn.size() > limit - 4);
+    }
+}
+
+TEST_CASE("RFC 8950 3: IPv4 prefixes with an IPv6 next hop survive the wire") {
+    PathAttributes attributes = rich_attributes(Family::ipv4);
+    attributes.next_hop = address("2001:db8::1");
+    attributes.link_local_next_hop = address("fe80::1");
+    const std::vector prefixes{prefix("198.51.100.0/24"), prefix("203.0.113.0/24")};
+    Bytes bytes;
+    CHECK(encode_announcement(bytes, attributes, prefixes, {}) == 2);
+    Negotiated negotiated = both_families();
+    negotiated.has_extended_next_hop = true;
+    const auto update = decode_update(body_of(bytes), negotiated, PeerScope::external);
+    REQUIRE(update.has_value());
+    REQUIRE(update->reachable.size() == 1);
+    CHECK(update->reachable[0].family == Family::ipv4);
+    CHECK(update->reachable[0].prefixes == prefixes);
+    CHECK(*update->reachable[0].attributes == attributes);
+    // Not agreed on, its length is wrong (RFC 7606 7.11).
+    const auto refused = decode_update(body_of(bytes), both_families(), PeerScope::external);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().subcode == static_cast<std::uint8_t>(UpdateError::optional_attribute));
+}
+
+TEST_CASE("RFC 9234 5: ONLY_TO_CUSTOMER survives the wire") {
+    PathAttributes attributes = rich_attributes(Family::ipv4);
+    attributes.only_to_customer = AsNumber(4200000007);
+    Bytes bytes;
+    (void)encode_announcement(bytes, attributes, std::vector{prefix("198.51.100.0/24")}, {});
+    const auto update = decode_update(body_of(bytes), both_families(), PeerScope::external);
+    REQUIRE(update.has_value());
+    CHECK(*update->reachable[0].attributes == attributes);
+    CHECK(to_string(attributes).find("ONLY_TO_CUSTOMER 4200000007") != std::string::npos);
 }
 
 TEST_CASE("attributes are told in the words of the RFCs") {
@@ -246,6 +322,7 @@ TEST_CASE("attributes are told in the words of the RFCs") {
           "LARGE_COMMUNITY 64496:1:2 4200000001:3:4, unknown 99(3 octets)");
     CHECK(to_string(blackhole) == "BLACKHOLE");
     CHECK(to_string(no_advertise) == "NO_ADVERTISE");
+    CHECK(to_string(no_export_subconfed) == "NO_EXPORT_SUBCONFED");
     CHECK(to_string(Origin::egp) == "EGP");
 }
 
@@ -253,7 +330,7 @@ TEST_CASE("random bytes never break the decoder, and what it accepts it can say 
     std::mt19937 random(20261120);
     PathAttributes attributes = rich_attributes(Family::ipv6);
     Bytes good;
-    (void)encode_announcement(good, attributes, prefixes_of(Family::ipv6, 20), AsWidth::four);
+    (void)encode_announcement(good, attributes, prefixes_of(Family::ipv6, 20), {});
     const Bytes body(good.begin() + header_size, good.end());
     for (int round = 0; round < 20000; ++round) {
         Bytes spoiled = body;
@@ -265,7 +342,7 @@ TEST_CASE("random bytes never break the decoder, and what it accepts it can say 
             continue;
         for (const ReachableRoutes& routes : update->reachable) {
             Bytes again;
-            (void)encode_announcement(again, *routes.attributes, routes.prefixes, AsWidth::four);
+            (void)encode_announcement(again, *routes.attributes, routes.prefixes, {});
             const auto decoded =
                 decode_update(body_of(again), both_families(), PeerScope::external);
             REQUIRE(decoded.has_value());

@@ -70,6 +70,11 @@ inline const Bytes path_64496 = attribute(0x40, 2, {2, 1, 0, 0, 0xfb, 0xf0});
 inline const Bytes next_hop_1 = attribute(0x40, 3, {192, 0, 2, 1});
 inline const Bytes nlri_198 = {24, 198, 51, 100};
 
+inline Bytes good_update() {
+    return message(MessageType::update,
+                   update_body({}, concatenated({origin_igp, path_64496, next_hop_1}), nlri_198));
+}
+
 inline Negotiated both_families() {
     Negotiated negotiated;
     negotiated.families = {true, true};

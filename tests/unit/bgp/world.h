@@ -6,6 +6,8 @@
 // bytes a test writes by hand.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -226,5 +228,94 @@ inline SpeakerConfig right_config() {
     peer.next_hops = {right_address, address("2001:db8:1::1")};
     return {right_asn, right_address, {prefix("0.0.0.0/0"), prefix("::/0")}, {peer}};
 }
+
+// The peer of both.
+inline constexpr PeerId peer{0};
+
+// Both configured, the right one passive, and a second has passed.
+inline std::unique_ptr<World> established_world(
+    const std::function<void(SpeakerConfig&, SpeakerConfig&)>& change = {}) {
+    auto world = std::make_unique<World>();
+    SpeakerConfig left = left_config();
+    SpeakerConfig right = right_config();
+    right.peers[0].opening = Opening::passive;
+    if (change)
+        change(left, right);
+    world->configure(world->right, right);
+    world->configure(world->left, left);
+    world->run(std::chrono::seconds(1));
+    return world;
+}
+
+inline std::vector<Prefix> learned(const Node& node) {
+    std::vector<Prefix> prefixes;
+    for (const auto& event : node.all<RoutesLearned>())
+        prefixes.insert(prefixes.end(), event.prefixes.begin(), event.prefixes.end());
+    std::ranges::sort(prefixes);
+    return prefixes;
+}
+
+inline std::vector<Prefix> table(const Node& node) {
+    std::vector<Prefix> prefixes;
+    for (const RouteView& route : node.speaker.routes(peer))
+        prefixes.push_back(route.prefix);
+    return prefixes;
+}
+
+// The left speaker, and a connection on which the test is the peer.
+struct Script {
+    Node node;
+    Instant now{};
+    ConnectionId connection;
+
+    void give(const Input& input) {
+        for (Output& output : node.speaker.handle(now, input))
+            node.said.push_back(std::move(output));
+    }
+    void hear(const Bytes& bytes) { give(Received{connection, bytes}); }
+
+    Script() {
+        for (Output& output : node.speaker.configure(now, left_config()))
+            node.said.push_back(std::move(output));
+        connection = node.all<Connect>().at(0).connection;
+        give(Connected{connection});
+    }
+    static Bytes open(const std::optional<GracefulRestart>& restart = {}) {
+        return encode(our_open(right_asn, right_address, right_config().peers[0], restart));
+    }
+    void establish(const std::optional<GracefulRestart>& restart = {}) {
+        hear(open(restart));
+        hear(encode_keepalive());
+        REQUIRE(node.view().state == State::established);
+    }
+    // Time passes until it calls again, and the call is answered.
+    void reconnect() {
+        const std::size_t before = node.all<Connect>().size();
+        for (int i = 0; i < 10 && node.all<Connect>().size() == before; ++i) {
+            now += std::chrono::seconds(1);
+            give(Tick{});
+        }
+        connection = node.all<Connect>().back().connection;
+        give(Connected{connection});
+    }
+    // The NOTIFICATION it sent last.
+    [[nodiscard]] std::string last_notification() const {
+        std::string text;
+        for (const Send& send : node.all<Send>()) {
+            Framer framer;
+            framer.feed(send.bytes);
+            for (auto frame = framer.next(); frame && *frame; frame = framer.next())
+                if ((*frame)->type == MessageType::notification)
+                    text = to_string(decode_notification((*frame)->body));
+        }
+        return text;
+    }
+    [[nodiscard]] bool has_closed() const {
+        for (const Close& close : node.all<Close>())
+            if (close.connection == connection)
+                return true;
+        return false;
+    }
+};
 
 }  // namespace detour::bgp::test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// From wishes to announcement sets, and from TCP's acknowledgements to the decision's.
+// From wishes to changes of announcements, and from TCP's acknowledgements to the decision's.
 #include "controlplane/controller/announcer.h"
 
 #include <doctest/doctest.h>
@@ -29,14 +29,12 @@ struct Stage {
 
     void wish(std::uint64_t ticket, UplinkId uplink, Block block,
               std::optional<Announcement> announcement) {
-        for (const auto& announce : announcer.wish(
-                 ActionId(ticket), SetAnnouncement{uplink, block, announcement}, peers.speaker))
-            peers.give(announce);
+        for (const auto& change :
+             announcer.wish(ActionId(ticket), SetAnnouncement{uplink, block, announcement}))
+            peers.give(change);
     }
     // "3 sent, 3 done" of what has become true.
     std::string settled() {
-        for (const auto& progress : std::exchange(peers.progress, {}))
-            announcer.note(progress);
         std::string text;
         for (const auto& each : announcer.settled(peers.speaker))
             text += (text.empty() ? "" : ", ") + std::to_string(each.action.value) +
@@ -51,38 +49,48 @@ struct Stage {
 
 }  // namespace
 
-TEST_CASE("a wish is a whole set for each peer of its uplink, with what was wished before") {
+TEST_CASE("a wish is a change for each peer of its uplink, and names its own prefixes alone") {
     Stage stage;
-    const auto first =
-        stage.announcer.wish(ActionId(1), {provider, mail4, Announcement{}}, stage.peers.speaker);
+    const auto first = stage.announcer.wish(ActionId(1), {provider, mail4, Announcement{}});
     REQUIRE(first.size() == 2);
     CHECK(first[0].peer == provider4);
     CHECK(first[1].peer == provider6);
-    CHECK(first[0].set.size() == 1);
-    const auto second = stage.announcer.wish(ActionId(2),
-                                             {provider, web4,
-                                              Announcement{.prepends = 3,
-                                                           .is_graceful_shutdown = true,
-                                                           .is_no_export = true,
-                                                           .communities = {6'422'528}}},
-                                             stage.peers.speaker);
-    const auto& set = second.at(0).set;
-    REQUIRE(set.size() == 2);
-    const auto& how = set.at(*Prefix::parse("203.0.113.0/24"));
-    CHECK(how.prepend == 3);
-    CHECK(how.communities ==
+    REQUIRE(first[0].changes.size() == 1);
+    CHECK(first[0].changes[0].prefixes == std::vector{*Prefix::parse("198.51.100.0/24")});
+    CHECK(first[0].changes[0].announcement == bgp::Announcement{});
+    const auto second =
+        stage.announcer.wish(ActionId(2), {provider, web4,
+                                           Announcement{.prepends = 3,
+                                                        .is_graceful_shutdown = true,
+                                                        .is_no_export = true,
+                                                        .communities = {6'422'528}}});
+    const auto& change = second.at(0).changes.at(0);
+    CHECK(change.prefixes == std::vector{*Prefix::parse("203.0.113.0/24")});
+    CHECK(change.announcement->prepend == 3);
+    CHECK(change.announcement->communities ==
           std::vector{bgp::Community(6'422'528), bgp::graceful_shutdown, bgp::no_export});
-    CHECK(set.at(*Prefix::parse("198.51.100.0/24")) == bgp::Announcement{});
-    // The partner's set is another.
-    const auto third =
-        stage.announcer.wish(ActionId(3), {partner, web4, Announcement{}}, stage.peers.speaker);
+    // The partner's is another peer.
+    const auto third = stage.announcer.wish(ActionId(3), {partner, web4, Announcement{}});
     REQUIRE(third.size() == 1);
     CHECK(third[0].peer == partner_peer);
-    CHECK(third[0].set.size() == 1);
-    const auto withdrawn =
-        stage.announcer.wish(ActionId(4), {provider, mail4, std::nullopt}, stage.peers.speaker);
-    CHECK(withdrawn.at(0).set.size() == 1);
-    CHECK_FALSE(withdrawn.at(0).set.contains(*Prefix::parse("198.51.100.0/24")));
+    const auto withdrawn = stage.announcer.wish(ActionId(4), {provider, mail4, std::nullopt});
+    CHECK_FALSE(withdrawn.at(0).changes.at(0).announcement.has_value());
+    // What stands, as whole sets.
+    const auto everything = stage.announcer.everything();
+    REQUIRE(everything.size() == 3);
+    CHECK(everything[0].set.size() == 1);
+    CHECK(everything[0].set.contains(*Prefix::parse("203.0.113.0/24")));
+    CHECK(everything[2].set.size() == 1);
+}
+
+TEST_CASE("an announcement that the speaker refuses is never acknowledged") {
+    Stage stage;
+    stage.peers.establish(partner_peer, AsNumber(64497), {Family::ipv4, Family::ipv6});
+    Announcement huge;
+    huge.communities.resize(3000);
+    stage.wish(1, partner, web4, huge);
+    stage.peers.acknowledge(partner_peer);
+    CHECK(stage.settled().empty());
 }
 
 TEST_CASE("an announcement is sent when TCP was given it, and done when TCP has acknowledged it") {
@@ -146,7 +154,6 @@ TEST_CASE("a peer whose session ends has forgotten: its withdrawal needs no ackn
     stage.wish(2, provider, mail4, std::nullopt);
     CHECK(stage.settled() == "2 sent");
     stage.peers.cut(provider4);
-    stage.announcer.note_down(provider4);
     CHECK(stage.settled() == "2 done");
 }
 

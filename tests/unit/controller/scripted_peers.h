@@ -58,7 +58,7 @@ class ScriptedPeers {
         const Prefix route = *Prefix::parse(prefix);
         attributes.next_hop = speaker.peer(peer)->remote;
         Bytes bytes;
-        REQUIRE(bgp::encode_announcement(bytes, attributes, {&route, 1}, bgp::AsWidth::four) == 1);
+        REQUIRE(bgp::encode_announcement(bytes, attributes, {&route, 1}, {}) == 1);
         take(speaker.handle(now, bgp::Received{calls.at(peer), bytes}));
     }
     void cut(bgp::PeerId peer) {
@@ -69,7 +69,6 @@ class ScriptedPeers {
     Instant now{std::chrono::hours(1)};
     bgp::Speaker speaker;
     std::map<bgp::PeerId, bgp::ConnectionId> calls;
-    std::vector<bgp::AnnouncementProgress> progress;
     std::vector<bgp::StateChanged> changes;
 
  private:
@@ -79,8 +78,6 @@ class ScriptedPeers {
                 calls[connect->peer] = connect->connection;
             else if (const auto* send = std::get_if<bgp::Send>(&output))
                 unheard_[send->connection].push_back(*send);
-            else if (const auto* step = std::get_if<bgp::AnnouncementProgress>(&output))
-                progress.push_back(*step);
             else if (const auto* change = std::get_if<bgp::StateChanged>(&output))
                 changes.push_back(*change);
         }
