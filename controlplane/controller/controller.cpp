@@ -330,9 +330,9 @@ struct Controller::Machine {
         // The announcements that stand on the disk are wishes before the first session opens: a
         // peer that kept our routes while we restarted takes End-of-RIB for their end (RFC 4724).
         decide(now, decision::Start{}, {});
-        bgp::SpeakerConfig sessions = speaker_config(config, passwords, peers);
-        sessions.is_resumed = born.has_state && born.state_age <= resumption;
-        take(now, speaker.configure(now, sessions));
+        bgp::SpeakerConfig given = speaker_config(config, passwords, peers);
+        given.is_resumed = born.has_state && born.state_age <= resumption;
+        take(now, speaker.configure(now, given));
         for (const bgp::Announce& announce : announcer.everything())
             feed_speaker(now, announce);
         outputs.emplace_back(ReadCounters{counters_every});
