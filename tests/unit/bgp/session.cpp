@@ -311,7 +311,7 @@ TEST_CASE("RFC 4486 4: more routes than allowed end the session, which stays awa
     CHECK(error->text == "more than 2 ipv4 prefixes");
     CHECK(table(world->left).empty());
     CHECK(world->right.view().last_error->text ==
-          "received Cease/Maximum Number of Prefixes Reached");
+          "received Cease/Hard Reset: Cease/Maximum Number of Prefixes Reached");
     world->run(14min);
     CHECK(world->left.view().state == State::idle);
     world->give(world->right, Announce{peer, {{prefix("10.0.0.0/8"), {}}}});
