@@ -130,7 +130,7 @@ class FrrPeer:
         for family in ("ipv4", "ipv6"):
             table = self.ask(f"show bgp {family} unicast json").get("routes", {})
             for prefix in table:
-                for path in self.ask(f"show bgp {family} unicast {prefix} json")["paths"]:
+                for path in self.ask(f"show bgp {family} unicast {prefix} json").get("paths", []):  # gone since
                     if path["peer"].get("peerId") != OURS[session]:
                         continue
                     found[prefix] = {
