@@ -85,6 +85,9 @@ struct PeerConfig {
     // A family is offered when it is given, over whichever family the session runs. An IPv6 address
     // for IPv4 is RFC 8950: the family is then spoken with peers that take it.
     std::array<std::optional<Address>, 2> next_hops;
+    // RFC 8538: a peer keeps our routes also when the hold timer ends the session, which is what a
+    // dead way looks like; hence not unless asked for. TCP's end is enough for a restart of ours.
+    bool covers_notifications = false;
     std::optional<Role> role;    // RFC 9234; nothing: none is said, and no leak is looked for
     bool requires_role = false;  // RFC 9234 4.2: strict mode
     std::uint32_t max_prefixes = 1000;  // accepted per family

@@ -292,7 +292,7 @@ class Sessions:
         wait_until(has_swept, 20, "the peer to sweep what was not said again")
 
     def test_a_shutdown_is_for_good_also_with_graceful_restart(self):
-        self.connect(sessions=(0,), is_graceful=True)
+        self.connect(sessions=(0,), is_graceful=True, ours={"notifications": True})
         self.speaker.announce(0, {MAIL: {}})
         self.wait_routes(0, {MAIL: route(MAIL)})
         self.speaker.tell({"stop": 0, "communication": "for good"})

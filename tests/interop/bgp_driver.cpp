@@ -8,7 +8,8 @@
 //                    "peers": [{"id": 0, "local": ..., "remote": ..., "asn": 64496, "device": ...,
 //                               "password": ..., "ttl_hops": 1, "hold": 9, "passive": true,
 //                               "max_prefixes": 10, "next_hops": ["192.0.2.2", "2001:db8::2"],
-//                               "role": "customer", "strict": true, "restart": 30, "set": {...}}],
+//                               "role": "customer", "strict": true, "restart": 30,
+//                               "notifications": true, "set": {...}}],
 //                    "resumed": true}}
 //     {"change": {"peer": 0, "prefixes": ["198.51.100.0/24"], "announcement": {...} or null}}
 //     {"announce": {"peer": 0, "set": {"198.51.100.0/24": {"prepend": 2, "med": 5,
@@ -103,6 +104,7 @@ bgp::PeerConfig peer_config(const json& value) {
     if (value.contains("role"))
         peer.role = role(value["role"]);
     peer.requires_role = value.value("strict", false);
+    peer.covers_notifications = value.value("notifications", false);
     peer.timers.restart = std::chrono::seconds(value.value("restart", 30));
     return peer;
 }

@@ -28,7 +28,8 @@ bool keeps_session(const PeerConfig& before, const PeerConfig& after) {
     return before.transport == after.transport && before.asn == after.asn &&
            before.timers.hold == after.timers.hold &&
            before.timers.restart == after.timers.restart && before.next_hops == after.next_hops &&
-           before.role == after.role && before.requires_role == after.requires_role;
+           before.covers_notifications == after.covers_notifications && before.role == after.role &&
+           before.requires_role == after.requires_role;
 }
 
 // RFC 8538 4: what is meant for good is said as a Hard Reset, where an ordinary Cease would make
@@ -280,7 +281,7 @@ Open Session::our_open() const {
                                                                : GracefulRestart::Forwarding::kept;
         restart.emplace();
         restart->is_restarting = is_first && local_.is_resumed;
-        restart->covers_notifications = true;
+        restart->covers_notifications = config_.covers_notifications;
         restart->time = config_.timers.restart;
         for (const Family family : families)
             if (config_.next_hops[static_cast<std::size_t>(family)])

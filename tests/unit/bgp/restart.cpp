@@ -321,6 +321,14 @@ TEST_CASE("RFC 4724 3: what we offer says whether we restarted and kept forwardi
         CHECK_FALSE(again->is_restarting);
         CHECK(again->keeps_forwarding(Family::ipv4));
     }
+    SUBCASE("notifications are not covered unless asked for") {
+        config.peers[0].covers_notifications = PeerConfig().covers_notifications;
+        auto [restart, script] = first_offer();
+        CHECK_FALSE(restart->covers_notifications);
+        script.establish(offer());
+        script.give(Stop{peer, "night work"});
+        CHECK(script.last_notification() == "Cease/Administrative Shutdown: night work");
+    }
     SUBCASE("a restart time of zero offers nothing") {
         config.peers[0].timers.restart = 0s;
         auto [restart, script] = first_offer();

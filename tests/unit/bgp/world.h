@@ -215,6 +215,7 @@ inline SpeakerConfig left_config() {
     peer.transport.local = left_address;
     peer.transport.remote = right_address;
     peer.asn = right_asn;
+    peer.covers_notifications = true;
     peer.next_hops = {left_address, address("2001:db8:1::2")};
     return {left_asn, left_address, {mail, web, web6}, {peer}};
 }
@@ -225,6 +226,7 @@ inline SpeakerConfig right_config() {
     peer.transport.local = right_address;
     peer.transport.remote = left_address;
     peer.asn = left_asn;
+    peer.covers_notifications = true;
     peer.next_hops = {right_address, address("2001:db8:1::1")};
     return {right_asn, right_address, {prefix("0.0.0.0/0"), prefix("::/0")}, {peer}};
 }
