@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <vector>
 
@@ -79,7 +78,7 @@ inline std::vector<std::uint8_t> stream_of(const Pieces& pieces) {
 inline std::size_t stored(const std::vector<std::uint8_t>& bytes, std::uint8_t* data,
                           std::size_t max_size) {
     const std::size_t size = std::min(bytes.size(), max_size);
-    std::memcpy(data, bytes.data(), size);
+    std::copy_n(bytes.begin(), size, data);
     return size;
 }
 
