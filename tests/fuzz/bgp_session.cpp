@@ -117,7 +117,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < 2)
         return 0;
     Case a_case(data[0]);
-    const std::size_t piece = data[1] == 0 ? size : data[1];
+    // Small pieces of small inputs only: each is looked at, and a thousand of them are one input.
+    const std::size_t piece = std::max<std::size_t>(data[1] == 0 ? size : data[1], size / 128 + 1);
     for (std::size_t at = 2; at < size; at += piece)
         a_case.hear({data + at, std::min(piece, size - at)});
     a_case.end();
