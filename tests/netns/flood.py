@@ -8,7 +8,8 @@ Half of them are for the router's own addresses, some for the ports of BGP and B
     peer: BIRD, garbage -- wan -- wan0 [detour] lan0 -- host
     192.0.2.1, 2001:db8:1::1       192.0.2.2, 2001:db8:1::2; BIRD behind the data plane, on its twin
 
-Ten seconds; a minute with DETOUR_LONG.
+A minute, with DETOUR_LONG alone: whether the sessions stay depends on how much of the machine is left to the
+worker beside the generator, and on a machine that others use that is no test of a change.
 """
 
 import json
@@ -24,7 +25,7 @@ from lab.box import Box  # noqa: E402
 from lab.routers import Bird  # noqa: E402
 from lab.topology import Lab  # noqa: E402
 
-SECONDS = 60 if os.environ.get("DETOUR_LONG") else 10
+SECONDS = 60
 WANTED_RATE = 300_000
 SESSIONS = ("bgp4", "bgp6")
 BIRD = """
@@ -110,9 +111,10 @@ class Flood(unittest.TestCase):
         result = self.flood("192.0.2.2", "2001:db8:1::2", "203.0.113.1")
         self.assertEqual(self.standing(), before)
         self.assertGreater(result["dropped"].get("punt-limit", 0), 1000, "the kernel's budget was never touched")
-        if os.environ.get("DETOUR_LONG"):
-            self.assertGreaterEqual(result["rate"], WANTED_RATE)
+        self.assertGreaterEqual(result["rate"], WANTED_RATE)
 
 
 if __name__ == "__main__":
+    if not os.environ.get("DETOUR_LONG"):
+        del Flood.test_sessions_stay
     cases.main()
