@@ -205,6 +205,10 @@ class Box:
                 flush()
                 write_sysctl(rest.strip())
                 continue
+            if verb == "settle":  # what the kernel says by itself from here on meets what was written before
+                flush()
+                self.settle()
+                continue
             if verb != "ip":
                 raise BadCase(f"{self.topology}: only ip and sysctl: {line}")
             chosen = ["-6"] if rest.startswith("-6 ") else []
