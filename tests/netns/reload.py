@@ -65,7 +65,9 @@ class Reload(unittest.TestCase):
         if self.running()["trial_left_s"] is not None:  # left by a case that failed
             self.detour("rollback")
         self.write()
-        self.detour("reload", "the case begins")
+        begun = json.loads(self.detour("reload", "the case begins", "-j"))["revision"]
+        # The status is published five times a second.
+        wait_until(lambda: self.running()["revision"] == begun, 5, f"the status of revision {begun}", every=0.05)
         self.sessions = self.established()
 
     # --- the box
