@@ -17,32 +17,19 @@ import unittest
 from dataclasses import dataclass
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from lab import cases  # noqa: E402  (the path comes first)
+from lab import cases, dialects  # noqa: E402  (the path comes first)
 from lab.box import Box  # noqa: E402
+from lab.dialects import FOUR, OUTSIDE, SIX  # noqa: E402
 from lab.ovs import Ovs  # noqa: E402
 from lab.topology import Lab  # noqa: E402
 from lab.traffic import Stream, Transfer  # noqa: E402
 
-OUTSIDE = "192.0.2.129"
 ROUTER_MAC = "02:00:00:00:00:81"  # what the switch says it is towards the outside
-FOUR = {"local": "192.0.2.66", "remote": "192.0.2.65"}
-SIX = {"local": "2001:db8:66::2", "remote": "2001:db8:66::1"}
 
 
 @dataclass
-class Dialect:
-    number: int
-    name: str
-    underlay: dict  # here
+class Dialect(dialects.Dialect):
     options: tuple  # there
-
-    @property
-    def prefix(self) -> str:
-        return f"198.51.100.{16 * self.number}/28"
-
-    @property
-    def customer(self) -> str:
-        return f"198.51.100.{16 * self.number + 10}"
 
 
 DIALECTS = [
@@ -64,8 +51,7 @@ class OpenVswitch(unittest.TestCase):
         lab.link(cls.switch, "world", cls.outside, "switch")
         cls.start_box()
         cls.start_switch()
-        cls.customer.setup("link set lan up", "addr add 10.1.0.2/24 dev lan", "route add default via 10.1.0.1",
-                           *(f"addr add {one.customer} dev lo" for one in DIALECTS))
+        dialects.address_customer(cls.customer, DIALECTS)
         cls.outside.setup("link set switch up", f"addr add {OUTSIDE}/25 dev switch", "route add default via 192.0.2.130",
                           f"neigh add 192.0.2.130 lladdr {ROUTER_MAC} dev switch")
         for one in DIALECTS:
@@ -77,13 +63,8 @@ class OpenVswitch(unittest.TestCase):
 
     @classmethod
     def start_box(cls):
-        cls.detour.setup("link set phy-lan up", "link set phy-xcon up")
         box = cls.box = Box(cls.lab, cls.detour)
-        xcon = box.port("xcon0", "phy-xcon", "192.0.2.66/30", "2001:db8:66::2/64")
-        box.port("lan0", "phy-lan", "10.1.0.1/24")
-        for one in DIALECTS:
-            box.gre_uplink(one.name, xcon, inner=(f"10.255.0.{2 * one.number + 1}/31",), **one.underlay)
-            box.prefix_set(one.name, (one.prefix,), uplink=one.name, next_hops=("10.1.0.2",))
+        dialects.describe(box, DIALECTS)
         box.start()
         box.write_kernel_state()
 

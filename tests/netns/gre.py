@@ -19,46 +19,30 @@ import unittest
 from dataclasses import dataclass
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from lab import cases, process  # noqa: E402  (the path comes first)
+from lab import cases, dialects, process  # noqa: E402  (the path comes first)
 from lab.box import Box  # noqa: E402
+from lab.dialects import FOUR, OUTSIDE, SIX  # noqa: E402
 from lab.topology import Lab  # noqa: E402
 from lab.traffic import Stream, Transfer  # noqa: E402
 
-OUTSIDE = "192.0.2.129"
-FOUR = {"local": "192.0.2.66", "remote": "192.0.2.65"}
-SIX = {"local": "2001:db8:66::2", "remote": "2001:db8:66::1"}
 LINK4 = "type gre local 192.0.2.65 remote 192.0.2.66 ttl 64 dev xcon"
 LINK6 = "type ip6gre local 2001:db8:66::1 remote 2001:db8:66::2 ttl 64 dev xcon"
 
 
 @dataclass
-class Dialect:
-    name: str
-    underlay: dict  # here
+class Dialect(dialects.Dialect):
     link: str  # there
     mtu: int  # 1500 less the outer headers
 
-    number: int = 0
-
-    @property
-    def prefix(self) -> str:
-        return f"198.51.100.{16 * self.number}/28"
-
-    @property
-    def customer(self) -> str:
-        return f"198.51.100.{16 * self.number + 10}"
-
 
 DIALECTS = [
-    Dialect("csum", {**FOUR, "checksum": True}, f"{LINK4} csum", 1472),
-    Dialect("seq", {**FOUR, "key": 7, "sequence": True}, f"{LINK4} key 7 seq", 1468),
-    Dialect("full", {**FOUR, "key": 9, "checksum": True, "sequence": True, "dscp": 10}, f"{LINK4} key 9 csum seq", 1464),
-    Dialect("alive", {**FOUR, "key": 5, "keepalive": "200ms", "keepalive-retries": 3}, f"{LINK4} key 5", 1472),
-    Dialect("six", {**SIX}, LINK6, 1456),
-    Dialect("sixkey", {**SIX, "key": 11, "checksum": True}, f"{LINK6} key 11 csum", 1448),
+    Dialect(0, "csum", {**FOUR, "checksum": True}, f"{LINK4} csum", 1472),
+    Dialect(1, "seq", {**FOUR, "key": 7, "sequence": True}, f"{LINK4} key 7 seq", 1468),
+    Dialect(2, "full", {**FOUR, "key": 9, "checksum": True, "sequence": True, "dscp": 10}, f"{LINK4} key 9 csum seq", 1464),
+    Dialect(3, "alive", {**FOUR, "key": 5, "keepalive": "200ms", "keepalive-retries": 3}, f"{LINK4} key 5", 1472),
+    Dialect(4, "six", {**SIX}, LINK6, 1456),
+    Dialect(5, "sixkey", {**SIX, "key": 11, "checksum": True}, f"{LINK6} key 11 csum", 1448),
 ]
-for number, dialect in enumerate(DIALECTS):
-    dialect.number = number
 
 
 class Gre(unittest.TestCase):
@@ -87,19 +71,12 @@ class Gre(unittest.TestCase):
     @classmethod
     def describe_box(cls) -> Box:
         box = Box(cls.lab, cls.detour)
-        xcon = box.port("xcon0", "phy-xcon", "192.0.2.66/30", "2001:db8:66::2/64")
-        box.port("lan0", "phy-lan", "10.1.0.1/24")
-        for one in DIALECTS:
-            box.gre_uplink(one.name, xcon, inner=(f"10.255.0.{2 * one.number + 1}/31",), **one.underlay)
-            box.prefix_set(one.name, (one.prefix,), uplink=one.name, next_hops=("10.1.0.2",))
-        for interface in ("phy-lan", "phy-xcon"):
-            cls.detour.ip(f"link set {interface} up")
+        dialects.describe(box, DIALECTS)
         return box
 
     @classmethod
     def address_neighbours(cls):
-        cls.customer.setup("link set lan up", "addr add 10.1.0.2/24 dev lan", "route add default via 10.1.0.1",
-                           *(f"addr add {one.customer} dev lo" for one in DIALECTS))
+        dialects.address_customer(cls.customer, DIALECTS)
         cls.partner.as_router()
         cls.partner.setup("link set xcon up", "addr add 192.0.2.65/30 dev xcon", "addr add 2001:db8:66::1/64 dev xcon nodad",
                           "link set world up", "addr add 192.0.2.81/30 dev world", "route add default via 192.0.2.82")
