@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "controlplane/api/bgp.h"
 #include "controlplane/api/history.h"
 #include "controlplane/observe/brief.h"
 #include "controlplane/observe/reader.h"
@@ -179,6 +180,7 @@ std::vector<Resource> resources(Sources given) {
         post("abort"),
     };
     std::ranges::move(history(sources->journal), std::back_inserter(all));
+    std::ranges::move(bgp_resources(sources), std::back_inserter(all));
     return all;
 }
 

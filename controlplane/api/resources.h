@@ -13,8 +13,15 @@
 
 #include "conf/model/config.h"
 #include "controlplane/api/server.h"
+#include "controlplane/observe/bgp_routes.h"
 
 namespace detour::api {
+
+// A BGP peer, by what does not change with the configuration.
+struct PeerName {
+    std::string uplink;
+    Address peer;
+};
 
 // All of it is called on HTTP threads and must not touch what the loop owns.
 struct Sources {
@@ -33,6 +40,10 @@ struct Sources {
     // {"do": "reload"|"apply"|"confirm"|"rollback", "actor", "reason", "digest", "confirm_s",
     // "revision", "restart"}; gives the loop's answer.
     std::function<Response(const nlohmann::json& wish)> configure;
+    // Of these peers, asked of the loop.
+    std::function<Response(const std::vector<PeerName>&, const observe::RouteQuery&)> routes;
+    // {"kind": "soft"|"hard", "actor", "reason"}, for these peers.
+    std::function<Response(const std::vector<PeerName>&, const nlohmann::json& wish)> clear;
 };
 
 // GET  /v1/status
@@ -41,6 +52,7 @@ struct Sources {
 // GET  /v1/events?after=N&count=N&wait=SECONDS&set=S&routine=1   {"events": [...], "last": N}
 // GET  /v1/why?prefix=P | set=S [&family=F]    {"title", "brief": [...], "text", "events": [...]}
 // GET  /v1/incidents, /v1/incident, /v1/probes  (history.h)
+// GET  /v1/bgp/routes    POST /v1/bgp/clear  (bgp.h)
 // POST /v1/move {"set", "to", "reason", "actor"}    POST /v1/failback {"set", "now", ...}
 // POST /v1/abort {"set", ...}
 [[nodiscard]] std::vector<Resource> resources(Sources sources);

@@ -55,6 +55,7 @@ struct AnnouncementView {
     Prefix prefix;
     Announcement announcement;
     Progress progress = Progress::pending;
+    PathAttributes attributes;  // as they go out
 };
 
 [[nodiscard]] std::string_view to_string(Progress progress);

@@ -31,6 +31,12 @@ struct Stop {
     PeerId peer;
     std::string communication;  // to the peer's operator (RFC 9003)
 };
+// Ends the session and begins it anew: Cease/Administrative Reset. Where graceful restart covers
+// notifications both sides keep their routes meanwhile.
+struct Reset {
+    PeerId peer;
+    std::string communication;
+};
 // Our Connect came about, or did not.
 struct Connected {
     ConnectionId connection;
@@ -77,6 +83,10 @@ struct RequestRefresh {
     Family family = Family::ipv4;
 };
 
+// Send everything again, between the marks of RFC 7313 where they are known.
+struct Resend {
+    PeerId peer;
+};
 // What those who look at packets hold of the way through the peer. A route of a peer whose way is
 // dead is not kept while it restarts, however graceful the restart.
 struct ForwardingJudged {
@@ -86,9 +96,9 @@ struct ForwardingJudged {
     Verdict verdict = Verdict::alive;
 };
 
-using Input =
-    std::variant<Tick, Start, Stop, Connected, ConnectFailed, Accepted, Received, StreamProgress,
-                 Closed, Announce, ChangeAnnouncements, RequestRefresh, ForwardingJudged>;
+using Input = std::variant<Tick, Start, Stop, Reset, Resend, Connected, ConnectFailed, Accepted,
+                           Received, StreamProgress, Closed, Announce, ChangeAnnouncements,
+                           RequestRefresh, ForwardingJudged>;
 
 // --- out ----------------------------------------------------------------------------------------
 

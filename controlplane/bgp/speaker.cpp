@@ -85,6 +85,13 @@ Outputs Speaker::handle(Instant now, const Input& input) {
                 at_peer(event.peer,
                         [&](Session& session) { session.stop(turn, event.communication); });
             },
+            [&](const Reset& event) {
+                at_peer(event.peer,
+                        [&](Session& session) { session.reset(turn, event.communication); });
+            },
+            [&](const Resend& event) {
+                at_peer(event.peer, [&](Session& session) { session.resend(turn); });
+            },
             [&](const Connected& event) {
                 at_owner(event.connection,
                          [&](Session& session) { session.connected(turn, event.connection); });

@@ -45,7 +45,8 @@ using JitterSource = std::function<double()>;
 struct RouteView {
     Prefix prefix;
     std::shared_ptr<const PathAttributes> attributes;
-    std::string refusal;  // why the import rules do not accept it; empty: accepted
+    std::string refusal;    // why the import rules do not accept it; empty: accepted
+    bool is_stale = false;  // not heard again since the peer restarted, or began to send it again
 };
 
 class Speaker {

@@ -422,6 +422,20 @@ struct Controller::Machine {
         outputs.emplace_back(std::move(answer));
     }
 
+    void on(Instant now, const ClearSession& wish) {
+        const bool is_hard = wish.kind == ClearSession::Kind::hard;
+        const std::string deed = is_hard ? "reset" : "asked for its routes again, and sent ours";
+        record(now,
+               bgp::Remark{wish.peer, bgp::Remark::Level::notice,
+                           deed + " for " + wish.actor + ": " + wish.reason},
+               {});
+        if (is_hard)
+            return feed_speaker(now, bgp::Reset{wish.peer, wish.reason});
+        for (const Family family : families)
+            feed_speaker(now, bgp::RequestRefresh{wish.peer, family});
+        feed_speaker(now, bgp::Resend{wish.peer});
+    }
+
     struct Link {
         decision::Presence state = decision::Presence::down;
         Instant since;
@@ -484,6 +498,10 @@ const std::map<decision::Block, UplinkId>& Controller::egress() const {
 
 const PeerBook& Controller::peers() const {
     return machine_->peers;
+}
+
+const bgp::Speaker& Controller::speaker() const {
+    return machine_->speaker;
 }
 
 std::optional<Instant> Controller::next_deadline() const {

@@ -64,6 +64,8 @@ class Controller {
     [[nodiscard]] const std::map<decision::Block, UplinkId>& egress() const;
     // By PeerId, for whoever gives names to records.
     [[nodiscard]] const PeerBook& peers() const;
+    // To be asked for routes.
+    [[nodiscard]] const bgp::Speaker& speaker() const;
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] View view(Instant now) const;
 

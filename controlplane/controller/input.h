@@ -83,7 +83,17 @@ struct Command {
     Deed deed;
 };
 
+// An operator wants a session's routes again (soft), or the session anew (hard).
+struct ClearSession {
+    enum class Kind : std::uint8_t { soft, hard };
+
+    bgp::PeerId peer;
+    Kind kind = Kind::soft;
+    std::string actor;
+    std::string reason;
+};
+
 using Input = std::variant<Tick, Start, Stop, Transport, IcmpReply, ProbeNotSent, UplinkLink, Done,
-                           CountersRead, ClockStepped, SchedulingGap, Command>;
+                           CountersRead, ClockStepped, SchedulingGap, Command, ClearSession>;
 
 }  // namespace detour::controller

@@ -102,4 +102,14 @@ api::Response CommandDesk::configure(const nlohmann::json& wish) {
     return future.get();
 }
 
+api::Response CommandDesk::ask(std::function<api::Response()> question) {
+    const auto promise = std::make_shared<std::promise<api::Response>>();
+    std::future<api::Response> future = promise->get_future();
+    asio::post(loop_,
+               [question = std::move(question), promise] { promise->set_value(question()); });
+    if (future.wait_for(patience) != std::future_status::ready)
+        return too_late();
+    return future.get();
+}
+
 }  // namespace detour::daemon

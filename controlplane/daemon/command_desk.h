@@ -37,6 +37,9 @@ class CommandDesk {
     // An HTTP thread: another configuration.
     [[nodiscard]] api::Response configure(const nlohmann::json& wish);
 
+    // An HTTP thread: what the loop can answer at once.
+    [[nodiscard]] api::Response ask(std::function<api::Response()> question);
+
     // The loop: the controller's answer.
     void answer(const controller::CommandAnswer& answer);
 

@@ -20,6 +20,7 @@
 #include "controlplane/api/resources.h"
 #include "controlplane/api/server.h"
 #include "controlplane/controller/controller.h"
+#include "controlplane/daemon/bgp_desk.h"
 #include "controlplane/daemon/bgp_transport.h"
 #include "controlplane/daemon/command_desk.h"
 #include "controlplane/daemon/config_desk.h"
@@ -416,7 +417,20 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
              .is_stopping = [this] { return is_stopping.load(); },
              .submit = [this](const nlohmann::json& command) { return desk.submit(command); },
              .configuration = [this] { return configuration_document(); },
-             .configure = [this](const nlohmann::json& wish) { return desk.configure(wish); }}));
+             .configure = [this](const nlohmann::json& wish) { return desk.configure(wish); },
+             .routes =
+                 [this](const auto& peers, const observe::RouteQuery& query) {
+                     return desk.ask([this, peers, query] {
+                         return routes_of(*controller, *names, peers, query);
+                     });
+                 },
+             .clear =
+                 [this](const auto& peers, const nlohmann::json& wish) {
+                     return desk.ask([this, peers, wish] {
+                         return clear_sessions(controller->peers(), peers, wish,
+                                               [this](const auto& clear) { handle(clear); });
+                     });
+                 }}));
     if (!listening)
         return std::unexpected(listening.error());
     server = std::move(*listening);

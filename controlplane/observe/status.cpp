@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "controlplane/observe/status.h"
 
+#include <algorithm>
+
 #include "controlplane/observe/decision_json.h"
 
 namespace detour::observe {
@@ -30,6 +32,13 @@ json peer_json(const bgp::PeerView& peer, Instant now) {
                 {"received", by_family(peer.received)},
                 {"announced", by_family(peer.announced)},
                 {"established_count", peer.established_count}};
+    if (peer.restarting_until)
+        result["restarting_s"] =
+            to_seconds(std::max<Duration>(*peer.restarting_until - now, Duration::zero()));
+    if (peer.stale[0] + peer.stale[1] != 0)
+        result["stale"] = by_family(peer.stale);
+    if (peer.treated_as_withdraw != 0)
+        result["treated_as_withdraw"] = peer.treated_as_withdraw;
     if (peer.negotiated)
         result["hold_s"] = to_seconds(peer.negotiated->hold);
     if (peer.last_error)

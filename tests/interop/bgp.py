@@ -273,6 +273,33 @@ class Sessions:
         self.speaker.change(0, [WEB6], None)
         self.wait_routes(0, {MAIL: route(MAIL), WEB: route(WEB, path="64500 64500")})
 
+    def test_ten_thousand_prefixes_switch_in_milliseconds(self):
+        """One decision about 10,000 prefixes: announced on B with other attributes, withdrawn from A."""
+        many = [f"10.{number // 250}.{number % 250}.0/24" for number in range(10000)]
+        self.peer.configure()
+        self.configure(declared=many, hold=90)
+        for session in (0, 1):
+            self.speaker.wait_state(session, "Established", 20)
+        since = self.speaker.count()
+        self.speaker.announce(0, dict.fromkeys(many, {}))
+        self.speaker.wait_for(20, since, peer=0, progress="acknowledged")
+        handled, acknowledged = [], []
+        for round_number in range(5):
+            since, sides = self.speaker.count(), (0, 1) if round_number % 2 == 0 else (1, 0)
+            self.speaker.tell({"switch": {"from": sides[0], "to": sides[1], "announcement": {"prepend": round_number}}})
+            handled.append(self.speaker.wait_for(20, since, switched=10000)["handled_ms"])
+            done = wait_until(lambda: next((entry["switch_acknowledged_ms"] for entry in self.speaker.said(since)  # pylint: disable=cell-var-from-loop
+                                            if "switch_acknowledged_ms" in entry), None), 20, "both to acknowledge")
+            acknowledged.append(done)
+        single = self.speaker.count()
+        self.speaker.change(1, many[:1], {"med": 7})
+        sent = self.speaker.wait_for(5, single, peer=1, progress="sent")["ms"]
+        heard = self.speaker.wait_for(5, single, peer=1, progress="acknowledged")["ms"]
+        print(f"    {self.PEER.__name__}: switch of 10,000: handled in {sorted(handled)[2]:.1f} ms, acknowledged by both after "
+              f"{sorted(acknowledged)[2]:.1f} ms (medians of 5); a single one acknowledged {heard - sent:.2f} ms after it was sent")
+        self.assertLess(sorted(handled)[2], 60)
+        wait_until(lambda: len(self.heard(1)) == 10000 and not self.heard(0), 60, "the peer to have them from B alone", every=1)
+
     def test_the_peer_keeps_our_routes_while_we_are_killed_and_sweeps_what_we_do_not_say_again(self):
         self.connect(sessions=(0,), is_graceful=True)
         self.assertTrue(self.speaker.view(0)["negotiated"]["graceful_restart"])

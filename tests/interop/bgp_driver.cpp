@@ -14,6 +14,7 @@
 //     {"change": {"peer": 0, "prefixes": ["198.51.100.0/24"], "announcement": {...} or null}}
 //     {"announce": {"peer": 0, "set": {"198.51.100.0/24": {"prepend": 2, "med": 5,
 //                   "communities": ["65535:0"], "large": ["64500:1:2"]}}}}
+//     {"switch": {"from": 0, "to": 1, "announcement": {...}}}   what one peer has goes to another
 //     {"stop": 0, "communication": "..."}  {"start": 0}  {"refresh": 0, "family": "ipv4"}
 //     {"view": 0}                            the peer and its routes as one object
 #include <fmt/format.h>
@@ -116,7 +117,10 @@ bgp::AnnouncementSet announcements(const json& value) {
     return set;
 }
 
+// More than anybody reads are counted.
 json texts(const std::vector<Prefix>& prefixes) {
+    if (prefixes.size() > 100)
+        return prefixes.size();
     json list = json::array();
     for (const Prefix& each : prefixes)
         list.push_back(each.to_string());
@@ -159,6 +163,8 @@ class Driver {
                                       announcements(command["announce"]["set"])});
         if (command.contains("change"))
             return change(command["change"]);
+        if (command.contains("switch"))
+            return switch_over(command["switch"]);
         if (command.contains("stop"))
             return give(bgp::Stop{peer_id(command["stop"]), command.value("communication", "")});
         if (command.contains("start"))
@@ -189,6 +195,35 @@ class Driver {
             if (each.contains("set"))
                 give(bgp::Announce{bgp::PeerId(each.value("id", std::uint16_t{0})),
                                    announcements(each["set"])});
+    }
+
+    // Everything that one peer has is announced to the other, then withdrawn; told is when the
+    // speaker and the transport are done with it, and when both peers' TCP have it.
+    void switch_over(const json& value) {
+        bgp::AnnouncementChange gone;
+        for (const auto& view : speaker_.announcements(peer_id(value["from"])))
+            gone.prefixes.push_back(view.prefix);
+        bgp::AnnouncementChange come = gone;
+        come.announcement = announcement(value["announcement"]);
+        switch_began_ = io::now();
+        unacknowledged_ = 2 * gone.prefixes.size();
+        carry_out(
+            speaker_.handle(switch_began_, bgp::ChangeAnnouncements{peer_id(value["to"]), {come}}));
+        carry_out(
+            speaker_.handle(io::now(), bgp::ChangeAnnouncements{peer_id(value["from"]), {gone}}));
+        say({{"switched", gone.prefixes.size()}, {"handled_ms", since(switch_began_)}});
+    }
+
+    static double since(Instant begin) {
+        return std::chrono::duration<double, std::milli>(io::now() - begin).count();
+    }
+
+    void note(const bgp::AnnouncementProgress& step) {
+        if (unacknowledged_ == 0 || step.progress != bgp::Progress::acknowledged)
+            return;
+        unacknowledged_ -= std::min(unacknowledged_, step.announced.size() + step.withdrawn.size());
+        if (unacknowledged_ == 0)
+            say({{"switch_acknowledged_ms", since(switch_began_)}});
     }
 
     void change(const json& value) {
@@ -242,6 +277,7 @@ class Driver {
         } else if (const auto* end = std::get_if<bgp::EndOfRib>(&output)) {
             say({{"end_of_rib", to_string(end->family)}, {"peer", end->peer.value}});
         } else if (const auto* step = std::get_if<bgp::AnnouncementProgress>(&output)) {
+            note(*step);
             say({{"progress", bgp::to_string(step->progress)},
                  {"peer", step->peer.value},
                  {"announced", texts(step->announced)},
@@ -297,6 +333,8 @@ class Driver {
     asio::streambuf line_;
     std::optional<Instant> armed_;
     Instant started_ = io::now();
+    Instant switch_began_;
+    std::size_t unacknowledged_ = 0;
     std::mt19937 random_{std::random_device{}()};
     bgp::Speaker speaker_;
 };

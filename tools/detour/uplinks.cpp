@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // detour uplinks [UPLINK]: link, sessions, and of each block the verdict and what it rests on.
-// detour bgp [UPLINK]: the sessions. detour prefixes [SET]: where each set is.
+// The sessions of detour bgp (bgp.cpp). detour prefixes [SET]: where each set is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,6 +15,7 @@
 #include "tools/detour/daemon_reply.h"
 #include "tools/detour/look.h"
 #include "tools/detour/suggest.h"
+#include "tools/detour/uplinks.h"
 
 namespace detour::command {
 namespace {
@@ -54,6 +55,9 @@ void print_session(const json& peer, std::string_view indent) {
                peer.at("announced").at("ipv6").get<std::size_t>(),
                peer.at("received").at("ipv4").get<std::size_t>(),
                peer.at("received").at("ipv6").get<std::size_t>());
+    if (peer.contains("restarting_s"))
+        fmt::print("{}restarting: its routes are kept for another {}\n",
+                   std::string(indent.size() + 2, ' '), short_age(peer.at("restarting_s")));
     if (peer.contains("last_error"))
         fmt::print("{}last error {} ago: {}\n", std::string(indent.size() + 2, ' '),
                    short_age(peer.at("last_error").at("age_s")),
@@ -154,23 +158,25 @@ struct View {
     int (*print)(const json& rows);
 };
 
+int show(const Context& context, const std::string& wanted, const View& view) {
+    const Reply reply = client_of(context).get("/v1/status");
+    if (!reply)
+        return fail(reply.error(), context.output);
+    const auto rows = chosen(context, reply->at(view.list), view.member, wanted, view.what);
+    if (!rows)
+        return exit_code::error;
+    if (context.output == Output::text)
+        return view.print(*rows);
+    fmt::print("{}\n", json{{"schema_version", schema_version}, {view.list, *rows}}.dump(2));
+    return exit_code::ok;
+}
+
 Action declare(CLI::App& arguments, const char* object, const View& view) {
     const auto wanted = std::make_shared<std::string>();
     arguments.add_option(object, *wanted, fmt::format("One {} only", view.what))->type_name("");
     arguments.footer(
         "Exit status: 0 calm, 1 something needs a look, 2 error, 3 detourd does not answer.\n");
-    return [wanted, view](const Context& context) {
-        const Reply reply = client_of(context).get("/v1/status");
-        if (!reply)
-            return fail(reply.error(), context.output);
-        const auto rows = chosen(context, reply->at(view.list), view.member, *wanted, view.what);
-        if (!rows)
-            return exit_code::error;
-        if (context.output == Output::text)
-            return view.print(*rows);
-        fmt::print("{}\n", json{{"schema_version", schema_version}, {view.list, *rows}}.dump(2));
-        return exit_code::ok;
-    };
+    return [wanted, view](const Context& context) { return show(context, *wanted, view); };
 }
 
 }  // namespace
@@ -179,8 +185,8 @@ Action declare_uplinks(CLI::App& arguments) {
     return declare(arguments, "UPLINK", {"uplinks", "name", "uplink", print_uplinks});
 }
 
-Action declare_bgp(CLI::App& arguments) {
-    return declare(arguments, "UPLINK", {"uplinks", "name", "uplink", print_sessions});
+int show_sessions(const Context& context, const std::string& uplink) {
+    return show(context, uplink, {"uplinks", "name", "uplink", print_sessions});
 }
 
 Action declare_prefixes(CLI::App& arguments) {

@@ -103,6 +103,12 @@ void Session::stop(Turn turn, const std::string& communication) {
              error(DownReason::stopped, "stopped by the operator"));
 }
 
+void Session::reset(Turn turn, const std::string& communication) {
+    stop_all(turn, Notification::shutdown(CeaseReason::administrative_reset, communication),
+             error(DownReason::stopped, "reset by the operator"));
+    start(turn);
+}
+
 void Session::stop_all(Turn turn, const Notification& notification, const SessionError& cause) {
     if (rival_)
         apply(turn, *rival_, {Event::manual_stop, notification}, cause);
@@ -481,7 +487,8 @@ PeerView Session::view() const {
 std::vector<RouteView> Session::routes() const {
     std::vector<RouteView> views;
     for (const auto& [prefix, route] : in_.routes())
-        views.push_back({prefix, route.attributes, std::string(to_string(route.refusal))});
+        views.push_back(
+            {prefix, route.attributes, std::string(to_string(route.refusal)), route.is_stale});
     std::ranges::sort(views, {}, &RouteView::prefix);
     return views;
 }

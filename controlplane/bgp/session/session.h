@@ -54,6 +54,8 @@ class Session {
     void tick(Turn turn);
     void start(Turn turn);
     void stop(Turn turn, const std::string& communication);
+    void reset(Turn turn, const std::string& communication);
+    void resend(Turn turn);
     void connected(Turn turn, ConnectionId connection);
     void connect_failed(Turn turn, const ConnectFailed& failure);
     void accepted(Turn turn, ConnectionId connection);

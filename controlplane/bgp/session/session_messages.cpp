@@ -260,6 +260,14 @@ void Session::take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> 
     }
 }
 
+void Session::resend(Turn turn) {
+    if (primary_->fsm.state() != State::established)
+        return;
+    for (const Family family : families)
+        owes_refresh_[static_cast<std::size_t>(family)] = primary_->negotiated.carries(family);
+    settle(turn);
+}
+
 void Session::fail(Turn turn, Link& link, Event event, const Notification& notification) {
     FsmInput input{event};
     input.notification = notification;

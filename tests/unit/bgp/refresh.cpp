@@ -138,3 +138,32 @@ TEST_CASE("RFC 9234 5: what a provider sends is marked on arrival, and not sent 
     CHECK(world->left.speaker.routes(peer)[0].attributes->only_to_customer == right_asn);
     CHECK_FALSE(world->right.speaker.routes(peer)[0].attributes->only_to_customer.has_value());
 }
+
+TEST_CASE("RFC 4486 4: an operator's reset says so, and the session begins anew at once") {
+    const auto world = established_world([](SpeakerConfig& left, SpeakerConfig&) {
+        left.peers[0].timers.restart = detour::Duration::zero();
+    });
+    world->give(world->left, Announce{peer, {{mail, {}}}});
+    world->give(world->left, Reset{peer, "a new line card"});
+    world->run(10ms);
+    CHECK(world->right.view().last_error->text ==
+          "received Cease/Administrative Reset: a new line card");
+    world->run(5s);
+    CHECK(world->left.view().state == State::established);
+    CHECK(world->left.view().established_count == 2);
+    CHECK(table(world->right) == std::vector{mail});
+}
+
+TEST_CASE("RFC 7313 4: everything may be sent again without being asked for") {
+    const auto world = established_world();
+    world->give(world->left, Announce{peer, {{mail, {}}, {web6, {}}}});
+    world->run(1s);
+    world->left.said.clear();
+    world->right.said.clear();
+    world->give(world->left, Resend{peer});
+    world->run(1s);
+    CHECK(messages(world->left) == "BBUUEE");
+    CHECK(world->right.all<RoutesLearned>().empty());
+    CHECK(world->right.all<RoutesWithdrawn>().empty());
+    CHECK(table(world->right) == std::vector{mail, web6});
+}
