@@ -204,6 +204,48 @@ TEST_CASE("a peer that reads slowly gets everything, a window at a time") {
     CHECK(script.node.view().announced[0] == 60000);
 }
 
+TEST_CASE("calls by the thousand cost one connection, and the session nothing") {
+    Script script;
+    script.establish(GracefulRestart{});
+    const ConnectionId session = script.connection;
+    script.node.said.clear();
+    for (std::uint64_t i = 0; i < 5000; ++i) {
+        const bool is_stranger = i % 2 == 0;
+        script.give(Accepted{{ConnectionId::Origin::accepted, 100 + i},
+                             left_address,
+                             is_stranger ? address("192.0.2.99") : right_address});
+    }
+    CHECK(script.node.all<Close>().size() == 4999);
+    CHECK(script.node.view().state == State::established);
+    // The one that is tracked (RFC 4724 5) says nothing, and goes after the large hold time.
+    for (int i = 0; i < 25; ++i) {
+        script.now += 10s;
+        script.give(Tick{});
+        script.hear(encode_keepalive());
+    }
+    CHECK(script.node.all<Close>().size() == 5000);
+    CHECK(script.connection == session);
+    CHECK(script.node.view().state == State::established);
+    script.hear(good_update());
+    CHECK(script.node.view().received[0] == 1);
+}
+
+TEST_CASE("a route that flaps at full speed leaves nothing behind") {
+    Script script;
+    script.establish();
+    const Bytes gone = message(MessageType::update, update_body(nlri_198, {}, {}));
+    Bytes burst;
+    for (int i = 0; i < 500; ++i)
+        burst = concatenated({burst, good_update(), gone});
+    for (int i = 0; i < 20; ++i) {
+        script.hear(burst);
+        script.node.said.clear();
+    }
+    CHECK(script.node.view().in.updates == 20000);
+    CHECK(script.node.view().received[0] == 0);
+    CHECK(script.node.view().state == State::established);
+}
+
 TEST_CASE("random damage to a stream never breaks a session machine") {
     std::mt19937 random(20261120);
     const Bytes stream = concatenated({Script::open(), encode_keepalive(), good_update(),
