@@ -28,13 +28,17 @@ PortId port_id(const Draft& draft, const PortDraft* port) {
     return PortId(static_cast<std::uint16_t>(port - draft.ports.data()));
 }
 
-Port assemble_port(const PortDraft& draft, PortId id) {
+Port assemble_port(const Draft& whole, const PortDraft& draft) {
     Port port;
-    port.id = id;
+    port.id = port_id(whole, &draft);
     port.name = draft.name;
     take(port.device, draft.device);
+    if (draft.parent)
+        port.parent = port_id(whole, whole.find_port(draft.parent->value));
+    take(port.vlan, draft.vlan);
     port.addresses = values_of(draft.addresses);
-    take(port.mtu, draft.mtu);
+    port.mtu = whole.mtu_of(draft).value_or(port.mtu);
+    take(port.source_check, draft.source_check);
     port.position = draft.place.position;
     return port;
 }
@@ -49,6 +53,7 @@ Underlay assemble_underlay(const UnderlayDraft& draft, PortId port) {
     take(underlay.ttl, draft.ttl);
     take(underlay.has_checksum, draft.checksum);
     take(underlay.has_sequence, draft.sequence);
+    take(underlay.has_reassembly, draft.reassembly);
     take(underlay.dscp, draft.dscp);
     take(underlay.dont_fragment, draft.dont_fragment);
     take(underlay.mtu, draft.mtu);
@@ -114,8 +119,10 @@ Config assemble(const Draft& draft) {
     take(config.dataplane.kind, draft.kind);
     config.dataplane.cores = values_of(draft.cores);
     take(config.dataplane.poll, draft.poll);
+    take(config.dataplane.reassembly.entries, draft.reassembly_entries);
+    take(config.dataplane.reassembly.bytes, draft.reassembly_bytes);
     for (const PortDraft& port : draft.ports)
-        config.ports.push_back(assemble_port(port, port_id(draft, &port)));
+        config.ports.push_back(assemble_port(draft, port));
     for (const UplinkDraft& uplink : draft.uplinks)
         config.uplinks.push_back(assemble_uplink(
             draft, uplink, UplinkId(static_cast<std::uint16_t>(config.uplinks.size()))));

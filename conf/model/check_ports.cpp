@@ -121,6 +121,22 @@ void check_addresses(const Draft& draft, const Complaints& complaints) {
     }
 }
 
+void check_source_checks(const Draft& draft, const Complaints& complaints) {
+    for (const PortDraft& port : draft.ports) {
+        if (!port.source_check || port.source_check->value == SourceCheck::off)
+            continue;
+        if (draft.is_kernel())
+            complaints.error(port.source_check->place,
+                             "kind kernel leaves this to the kernel: remove it, and set sysctl "
+                             "net.ipv4.conf.INTERFACE.rp_filter");
+        else if (port.source_check->value == SourceCheck::strict && !draft.is_lan(port))
+            complaints.warning(port.source_check->place,
+                               "what comes in by an uplink need not leave by it: strict drops the "
+                               "traffic of sets that leave elsewhere, and replies to probes; use "
+                               "loose");
+    }
+}
+
 }  // namespace
 
 std::string_view owner_of(const Draft& draft, const Address& address) {
@@ -148,6 +164,8 @@ bool has_family(const List<InterfaceAddress>& link, Family family) {
 
 void check_ports(const Draft& draft, const Complaints& complaints) {
     check_devices(draft, complaints);
+    check_vlans(draft, complaints);
+    check_source_checks(draft, complaints);
     check_addresses(draft, complaints);
 }
 

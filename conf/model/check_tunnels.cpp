@@ -24,6 +24,7 @@ void refuse_in_kernel(const UnderlayDraft& underlay, const Complaints& complaint
     };
     refuse(underlay.checksum, false);
     refuse(underlay.sequence, false);
+    refuse(underlay.reassembly, false);
     refuse(underlay.dscp, std::nullopt);
     refuse(underlay.dont_fragment, DontFragment::set);
     refuse(underlay.mtu, 0);
@@ -47,6 +48,17 @@ void check_keepalive(const UnderlayDraft& underlay, const Complaints& complaints
                          "keepalives exist in tunnels over IPv4 only; remove it");
 }
 
+// RFC 2890 2.2: the receiver takes what is late for lost.
+void check_sequence(const Draft& draft, const UnderlayDraft& underlay,
+                    const Complaints& complaints) {
+    if (underlay.sequence && underlay.sequence->value && draft.cores.size() > 1)
+        complaints.warning(underlay.sequence->place,
+                           fmt::format("{} workers number the packets of this tunnel, which may "
+                                       "overtake each other, and the far end drops what is late: "
+                                       "use one core, or no sequence numbers",
+                                       draft.cores.size()));
+}
+
 void check_dont_fragment(const UnderlayDraft& underlay, const Complaints& complaints) {
     if (underlay.dont_fragment && underlay.local && underlay.local->value.family() == Family::ipv6)
         complaints.error(underlay.dont_fragment->place,
@@ -57,10 +69,10 @@ void check_mtu(const Draft& draft, const UplinkDraft& uplink, const Complaints& 
     const UnderlayDraft& underlay = *uplink.underlay;
     const PortDraft* port = underlay.port ? draft.find_port(underlay.port->value) : nullptr;
     const auto overhead = underlay.overhead();
-    if (port == nullptr || !overhead || (port->mtu.was_given && !port->mtu) ||
-        (underlay.mtu.was_given && !underlay.mtu))
+    const auto port_mtu = port == nullptr ? std::nullopt : draft.mtu_of(*port);
+    if (!port_mtu || !overhead || (underlay.mtu.was_given && !underlay.mtu))
         return;
-    const int largest = int{port->mtu ? port->mtu->value : Port{}.mtu} - *overhead;
+    const int largest = int{*port_mtu} - *overhead;
     const int mtu = underlay.mtu ? underlay.mtu->value : largest;
     const Place& place = underlay.mtu ? underlay.mtu->place : underlay.place;
     if (mtu > largest)
@@ -81,6 +93,7 @@ void check_tunnel(const Draft& draft, const UplinkDraft& uplink, const Complaint
     if (draft.is_kernel())
         return refuse_in_kernel(*uplink.underlay, complaints);
     check_keepalive(*uplink.underlay, complaints);
+    check_sequence(draft, *uplink.underlay, complaints);
     check_dont_fragment(*uplink.underlay, complaints);
     check_mtu(draft, uplink, complaints);
 }

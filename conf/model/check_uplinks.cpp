@@ -12,16 +12,6 @@
 namespace detour::model {
 namespace {
 
-std::string unknown_port(const Draft& draft, std::string_view name) {
-    std::vector<std::string_view> names;
-    names.reserve(draft.ports.size());
-    for (const PortDraft& port : draft.ports)
-        names.push_back(port.name);
-    if (const auto meant = nearest(name, names); !meant.empty())
-        return fmt::format("there is no port \"{}\"; did you mean \"{}\"?", name, meant);
-    return fmt::format("there is no port \"{}\"; name it under ports", name);
-}
-
 void check_shape(const UplinkDraft& uplink, const Complaints& complaints) {
     if (!uplink.kind)
         return;

@@ -43,19 +43,35 @@ struct Router {
     Mode mode = Mode::advise;
 };
 
+// What fragments of outer packets may hold of a worker's memory while they wait for the rest.
+struct Reassembly {
+    std::uint32_t entries = 256;      // packets at once
+    std::uint32_t bytes = 1U << 20U;  // of their fragments together
+
+    friend bool operator==(const Reassembly&, const Reassembly&) = default;
+};
+
 struct Dataplane {
     DataplaneKind kind = DataplaneKind::dpdk;
     std::vector<unsigned> cores;  // processors of the workers; empty: one worker on the last one
     PollMode poll = PollMode::adaptive;
+    Reassembly reassembly;  // of tunnels that want it
 };
+
+// What a packet's source must be for its port (RFC 3704): reached by some route, or by that port.
+enum class SourceCheck : std::uint8_t { off, loose, strict };
 
 struct Port {
     PortId id;
     std::string name;  // also the name of its TAP twin
-    // A DPDK device name (PCI address or vdev string); kind kernel: a network interface.
+    // A DPDK device name (PCI address or vdev string); kind kernel: a network interface. Empty: the
+    // port is a VLAN on another.
     std::string device;
+    std::optional<PortId> parent = {};  // whose device carries the VLAN, tagged
+    std::uint16_t vlan = 0;             // with a parent: the VLAN's identifier, 1 to 4094
     std::vector<InterfaceAddress> addresses;
     std::uint16_t mtu = 1500;
+    SourceCheck source_check = SourceCheck::off;
     Position position;
 };
 
@@ -72,6 +88,7 @@ struct Underlay {
     std::optional<Address> gateway = {};    // given when remote is not on the port's link
     bool has_checksum = false;              // RFC 2784
     bool has_sequence = false;              // RFC 2890
+    bool has_reassembly = false;            // of outer packets that come in fragments
     std::optional<std::uint8_t> dscp = {};  // of outer packets; nothing: the inner one's
     DontFragment dont_fragment = DontFragment::set;
     std::optional<std::uint16_t> mtu = {};  // of inner packets; nothing: what the port leaves

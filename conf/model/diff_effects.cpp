@@ -211,6 +211,10 @@ void compare_addresses(const Config& before, const Config& after, std::vector<Tr
 
 // --- what needs a start
 
+std::string_view name_of_parent(const Config& config, const Port& port) {
+    return port.parent ? std::string_view(config.port(*port.parent).name) : std::string_view();
+}
+
 void compare_ports(const Config& before, const Config& after, std::vector<Restart>& out) {
     for (const Port& old : before.ports) {
         const std::string path = "ports." + old.name;
@@ -219,6 +223,10 @@ void compare_ports(const Config& before, const Config& after, std::vector<Restar
             out.push_back({path, "a port is given back"});
         else if (now->device != old.device)
             out.push_back({path + ".device", "a port is another device"});
+        else if (name_of_parent(before, old) != name_of_parent(after, *now))
+            out.push_back({path + ".parent", "a VLAN moves to another port"});
+        else if (now->vlan != old.vlan)
+            out.push_back({path + ".vlan", "a port is another VLAN"});
         else if (now->mtu != old.mtu)
             out.push_back({path + ".mtu", "packet buffers are made for the largest MTU"});
     }
@@ -234,8 +242,9 @@ bool is_tunnel(const Uplink* uplink) {
 // The TTL, the DSCP and fragmentation are written into each packet; the rest the tunnel is made of.
 bool is_same_tunnel(const Underlay& a, const Underlay& b) {
     return a.local == b.local && a.remote == b.remote && a.key == b.key &&
-           a.has_checksum == b.has_checksum && a.has_sequence == b.has_sequence && a.mtu == b.mtu &&
-           a.keepalive == b.keepalive && a.keepalive_retries == b.keepalive_retries;
+           a.has_checksum == b.has_checksum && a.has_sequence == b.has_sequence &&
+           a.has_reassembly == b.has_reassembly && a.mtu == b.mtu && a.keepalive == b.keepalive &&
+           a.keepalive_retries == b.keepalive_retries;
 }
 
 void compare_tunnels(const Config& before, const Config& after, std::vector<Restart>& out) {
@@ -300,6 +309,8 @@ std::vector<Restart> restarts(const Config& before, const Config& after) {
         result.push_back({"dataplane.cores", "workers are placed at the start"});
     if (before.dataplane.poll != after.dataplane.poll)
         result.push_back({"dataplane.poll", "workers are set up at the start"});
+    if (before.dataplane.reassembly != after.dataplane.reassembly)
+        result.push_back({"dataplane.reassembly-bytes", "its memory is taken at the start"});
     compare_ports(before, after, result);
     compare_tunnels(before, after, result);
     return result;

@@ -48,6 +48,19 @@ bool Draft::is_lan(const PortDraft& port) const {
                         [&](const UplinkDraft& uplink) { return port_of(uplink) == &port; });
 }
 
+std::optional<std::uint16_t> Draft::mtu_of(const PortDraft& port) const {
+    if (port.mtu)
+        return port.mtu->value;
+    if (port.mtu.was_given || (port.parent.was_given && !port.parent))
+        return std::nullopt;
+    const PortDraft* parent = port.parent ? find_port(port.parent->value) : nullptr;
+    if (parent == nullptr || parent->is_vlan())
+        return Port{}.mtu;
+    return parent->mtu || !parent->mtu.was_given
+               ? std::optional(parent->mtu ? parent->mtu->value : Port{}.mtu)
+               : std::nullopt;
+}
+
 bool Draft::protects(Family family) const {
     for (const PrefixSetDraft& set : prefix_sets)
         for (const auto& prefix : set.prefixes)

@@ -19,8 +19,13 @@ struct PortDraft {
     std::string name;
     Place place;  // of its name
     Given<std::string> device;
+    Given<std::string> parent;
+    Given<std::uint16_t> vlan;
     List<InterfaceAddress> addresses;
     Given<std::uint16_t> mtu;
+    Given<SourceCheck> source_check;
+
+    [[nodiscard]] bool is_vlan() const { return parent.was_given || vlan.was_given; }
 };
 
 struct UnderlayDraft {
@@ -33,6 +38,7 @@ struct UnderlayDraft {
     Given<std::uint8_t> ttl;
     Given<bool> checksum;
     Given<bool> sequence;
+    Given<bool> reassembly;
     Given<std::optional<std::uint8_t>> dscp;  // nothing: copy
     Given<DontFragment> dont_fragment;
     Given<std::uint16_t> mtu;
@@ -107,6 +113,8 @@ struct Draft {
     Given<DataplaneKind> kind;
     List<unsigned> cores;
     Given<PollMode> poll;
+    Given<std::uint32_t> reassembly_entries;
+    Given<std::uint32_t> reassembly_bytes;
 
     std::vector<PortDraft> ports;
     std::vector<UplinkDraft> uplinks;
@@ -131,6 +139,8 @@ struct Draft {
     // Our addresses on the uplink's own link; with gaps when the link is not known.
     [[nodiscard]] const List<InterfaceAddress>& link_addresses(const UplinkDraft& uplink) const;
     [[nodiscard]] bool is_lan(const PortDraft& port) const;
+    // Its own, else its parent's, else the usual one; nothing when it could not be read.
+    [[nodiscard]] std::optional<std::uint16_t> mtu_of(const PortDraft& port) const;
     [[nodiscard]] bool protects(Family family) const;
 };
 

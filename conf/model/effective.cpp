@@ -63,6 +63,17 @@ std::string text_of(DontFragment value) {
     }
     return "set";
 }
+std::string text_of(SourceCheck value) {
+    switch (value) {
+        case SourceCheck::loose:
+            return "loose";
+        case SourceCheck::strict:
+            return "strict";
+        case SourceCheck::off:
+            break;
+    }
+    return "off";
+}
 std::string text_of(DataplaneKind value) {
     return value == DataplaneKind::dpdk ? "dpdk" : "kernel";
 }
@@ -152,9 +163,17 @@ class Collector {
 void collect_ports(Collector& out, const Config& config) {
     for (const Port& port : config.ports) {
         const Path path{"ports", port.name};
-        out.value(path + "device", port.device);
+        if (port.parent) {
+            out.value(path + "parent", config.port(*port.parent).name);
+            out.value(path + "vlan", std::uint32_t{port.vlan});
+        } else {
+            out.value(path + "device", port.device);
+        }
         out.values(path + "addresses", port.addresses);
         out.value(path + "mtu", std::uint32_t{port.mtu});
+        if (port.parent)
+            out.otherwise(Setting::Source::derived, "the parent's");
+        out.value(path + "urpf", port.source_check);
     }
 }
 
@@ -172,6 +191,7 @@ void collect_underlay(Collector& out, const Path& path, const Config& config,
     out.value(path + "ttl", std::uint32_t{underlay.ttl});
     out.value(path + "checksum", underlay.has_checksum);
     out.value(path + "sequence", underlay.has_sequence);
+    out.value(path + "reassembly", underlay.has_reassembly);
     out.value(path + "dscp", underlay.dscp ? std::to_string(*underlay.dscp) : std::string("copy"));
     if (underlay.local.family() == Family::ipv4)
         out.value(path + "df", underlay.dont_fragment);
@@ -350,6 +370,8 @@ std::vector<Setting> effective(const Config& config) {
     out.values({"dataplane", "cores"}, std::vector<std::uint32_t>(config.dataplane.cores.begin(),
                                                                   config.dataplane.cores.end()));
     out.value({"dataplane", "poll"}, config.dataplane.poll);
+    out.value({"dataplane", "reassembly-entries"}, config.dataplane.reassembly.entries);
+    out.value({"dataplane", "reassembly-bytes"}, config.dataplane.reassembly.bytes);
     collect_ports(out, config);
     collect_uplinks(out, config);
     collect_prefix_sets(out, config);

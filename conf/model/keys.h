@@ -15,14 +15,16 @@ using Key = std::string_view;
 inline constexpr std::array<Key, 8> document{"version", "router",      "dataplane", "ports",
                                              "uplinks", "prefix-sets", "detect",    "policy"};
 inline constexpr std::array<Key, 4> router{"name", "asn", "id", "mode"};
-inline constexpr std::array<Key, 3> dataplane{"kind", "cores", "poll"};
-inline constexpr std::array<Key, 3> port{"device", "addresses", "mtu"};
+inline constexpr std::array<Key, 5> dataplane{"kind", "cores", "poll", "reassembly-entries",
+                                              "reassembly-bytes"};
+inline constexpr std::array<Key, 6> port{"device", "parent", "vlan", "addresses", "mtu", "urpf"};
 inline constexpr std::array<Key, 10> uplink{"kind",    "port",      "underlay",  "inner",
                                             "gateway", "sentinels", "upstreams", "control-sources",
                                             "bgp",     "limit"};
-inline constexpr std::array<Key, 14> underlay{
-    "port",     "local", "remote", "gateway", "key", "ttl",       "checksum",
-    "sequence", "dscp",  "df",     "mtu",     "mss", "keepalive", "keepalive-retries"};
+inline constexpr std::array<Key, 15> underlay{
+    "port",      "local", "remote", "gateway", "key", "ttl",       "checksum",
+    "sequence",  "dscp",  "df",     "mtu",     "mss", "keepalive", "keepalive-retries",
+    "reassembly"};
 inline constexpr std::array<Key, 7> bgp{
     "peers", "asn", "password-file", "ttl-security", "hold", "max-prefixes", "canary-communities"};
 inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};

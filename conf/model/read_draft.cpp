@@ -46,17 +46,27 @@ void read_dataplane(const Section& document, Draft& draft) {
     draft.kind = dataplane.value("kind", parse_dataplane_kind);
     draft.cores = dataplane.values("cores", parse_number_in<unsigned, 0, 1023>);
     draft.poll = dataplane.value("poll", parse_poll_mode);
+    draft.reassembly_entries =
+        dataplane.value("reassembly-entries", parse_number_in<std::uint32_t, 8, 65536>);
+    draft.reassembly_bytes =
+        dataplane.value("reassembly-bytes", parse_number_in<std::uint32_t, 65536, 1'073'741'824>);
 }
 
 PortDraft read_port(const Section::Child& child, const Complaints& complaints) {
     const Section port(*child.node, child.place, keys::port, complaints);
+    const bool is_vlan = port.has("parent") || port.has("vlan");
+    if (!is_vlan)
+        port.require("device",
+                     "name the DPDK device (PCI address or vdev) or, for kind kernel, "
+                     "the interface");
     return {.name = child.name,
             .place = child.place,
-            .device = port.required("device", parse_text,
-                                    "name the DPDK device (PCI address or vdev) or, for kind "
-                                    "kernel, the interface"),
+            .device = port.value("device", parse_text),
+            .parent = port.value("parent", parse_text),
+            .vlan = port.value("vlan", parse_number_in<std::uint16_t, 1, 4094>),
             .addresses = port.values("addresses", InterfaceAddress::parse),
-            .mtu = port.value("mtu", parse_number_in<std::uint16_t, 1280, 9216>)};
+            .mtu = port.value("mtu", parse_number_in<std::uint16_t, 1280, 9216>),
+            .source_check = port.value("urpf", parse_source_check)};
 }
 
 UnderlayDraft read_underlay(const Section& uplink, const Node& node) {
@@ -71,6 +81,7 @@ UnderlayDraft read_underlay(const Section& uplink, const Node& node) {
             .ttl = underlay.value("ttl", parse_number_in<std::uint8_t, 1, 255>),
             .checksum = underlay.value("checksum", parse_switch),
             .sequence = underlay.value("sequence", parse_switch),
+            .reassembly = underlay.value("reassembly", parse_switch),
             .dscp = underlay.value("dscp", parse_dscp),
             .dont_fragment = underlay.value("df", parse_dont_fragment),
             .mtu = underlay.value("mtu", parse_number_in<std::uint16_t, 576, 9216>),

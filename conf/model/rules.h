@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "conf/model/draft.h"
@@ -27,7 +28,13 @@ void check_policy(const Draft& draft, const Complaints& complaints);
 // Part of check_uplinks: a gre uplink's underlay, what is agreed with the far end.
 void check_tunnel(const Draft& draft, const UplinkDraft& uplink, const Complaints& complaints);
 
+// Part of check_ports: those that are a VLAN on another port.
+void check_vlans(const Draft& draft, const Complaints& complaints);
+
 // Shared by the rules.
+
+// Says so, and which port may be meant.
+[[nodiscard]] std::string unknown_port(const Draft& draft, std::string_view name);
 
 [[nodiscard]] constexpr std::string_view display_name(Family family) {
     return family == Family::ipv4 ? "IPv4" : "IPv6";

@@ -212,6 +212,14 @@ Parsed<DontFragment> parse_dont_fragment(std::string_view text) {
     return parse_word(text, words);
 }
 
+Parsed<SourceCheck> parse_source_check(std::string_view text) {
+    static constexpr std::array<std::pair<std::string_view, SourceCheck>, 3> words{
+        {{"off", SourceCheck::off},
+         {"loose", SourceCheck::loose},
+         {"strict", SourceCheck::strict}}};
+    return parse_word(text, words);
+}
+
 Parsed<Mode> parse_mode(std::string_view text) {
     static constexpr std::array<std::pair<std::string_view, Mode>, 2> words{
         {{"advise", Mode::advise}, {"auto", Mode::automatic}}};

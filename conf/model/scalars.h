@@ -46,6 +46,7 @@ template <class T, std::uint64_t low, std::uint64_t high>
 // auto, off or a segment size: 0xffff, 0 or the number.
 [[nodiscard]] Parsed<std::uint16_t> parse_mss(std::string_view text);
 [[nodiscard]] Parsed<DontFragment> parse_dont_fragment(std::string_view text);
+[[nodiscard]] Parsed<SourceCheck> parse_source_check(std::string_view text);
 
 [[nodiscard]] Parsed<Mode> parse_mode(std::string_view text);
 [[nodiscard]] Parsed<DataplaneKind> parse_dataplane_kind(std::string_view text);

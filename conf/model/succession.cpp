@@ -71,6 +71,9 @@ Config keep_places(Config after, const Config& before) {
     for (std::size_t i = 0; i < ports.size(); ++i)
         moved[ports[i]] = PortId(static_cast<std::uint16_t>(i));
     after.ports = ordered(after.ports, ports);
+    for (Port& port : after.ports)
+        if (port.parent)
+            port.parent = moved.at(port.parent->value);
     for (Uplink& uplink : after.uplinks) {
         uplink.port = moved.at(uplink.port.value);
         if (uplink.underlay)

@@ -121,6 +121,7 @@ struct Box::Parts {
     std::optional<PathMtus> path_mtus;
     std::optional<LinkWatch> links;
     std::unique_ptr<mirror::Mirror> kernel;
+    NextHops next_hops{[this](std::size_t place) { return fabric->carried(place); }};
     std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
     Desk desk;
     std::unique_ptr<CaptureService> capture;
@@ -152,7 +153,8 @@ std::expected<void, Error> Box::Parts::open() {
 std::expected<void, Error> Box::Parts::read_devices() {
     std::vector<BufferRequest::Port> sizes;
     for (const model::Port& port : config.ports) {
-        auto name = DeviceName::parse(port.device);
+        const model::Port& owner = port.parent ? config.port(*port.parent) : port;
+        auto name = DeviceName::parse(owner.device);
         if (!name)
             return std::unexpected(
                 setup_error(fmt::format("port {}: {}", port.name, name.error().message)));
@@ -160,6 +162,8 @@ std::expected<void, Error> Box::Parts::read_devices() {
     }
     std::vector<HostPort> host_ports;
     for (const model::Port& port : config.ports) {
+        if (port.parent)
+            continue;
         sizes.push_back({device_names[port.id.value], port.mtu});
         host_ports.push_back({device_names[port.id.value], port.mtu});
     }
@@ -187,8 +191,8 @@ std::expected<void, Error> Box::Parts::start_eal() {
                        .huge_megabytes = buffer_plan.huge_megabytes(),
                        .ordinary_megabytes = buffer_plan.ordinary_megabytes(),
                        .free_hugepage_megabytes = free_hugepage_megabytes()};
-    for (const DeviceName& name : device_names)
-        if (name.is_pci())
+    for (const model::Port& port : config.ports)
+        if (const DeviceName& name = device_names[port.id.value]; !port.parent && name.is_pci())
             request.pci_devices.push_back(name.name());
     auto planned = plan_eal(request);
     if (!planned)
@@ -211,15 +215,11 @@ std::expected<void, Error> Box::Parts::open_ports() {
     if (!made)
         return std::unexpected(made.error());
     buffers = std::move(*made);
-    for (const model::Port& port : config.ports) {
-        auto opened = Port::open(port, device_names[port.id.value]);
-        if (!opened)
-            return std::unexpected(opened.error());
-        ports.push_back(std::move(*opened));
-        const auto workers = static_cast<unsigned>(plan.worker_cores.size());
-        if (auto configured = ports.back().configure(workers, buffers.get()); !configured)
-            return configured;
-    }
+    auto opened = engine::open_ports(
+        config.ports, device_names, static_cast<unsigned>(plan.worker_cores.size()), buffers.get());
+    if (!opened)
+        return std::unexpected(opened.error());
+    ports = std::move(*opened);
     return {};
 }
 
@@ -257,6 +257,9 @@ std::expected<void, Error> Box::Parts::make_fabric() {
                                          .tunnels = tunnels.size(),
                                          .uplinks = uplink_slots.capacity(),
                                          .sets = set_slots.capacity()},
+                              .fragments = {.entries = config.dataplane.reassembly.entries,
+                                            .bytes = config.dataplane.reassembly.bytes,
+                                            .largest = buffer_plan.largest_packet()},
                               .buffers = buffers.get()},
                              *tunnel_finder, *publisher);
     if (!made)
@@ -275,9 +278,7 @@ mirror::Devices Box::Parts::mirrored_devices() const {
 }
 
 bool Box::Parts::was_used(std::uint16_t adjacency) {
-    std::uint64_t packets = 0;
-    for (const auto& worker : fabric->workers())
-        packets += worker->counters().adjacencies[adjacency].packets.get();
+    const std::uint64_t packets = fabric->carried(adjacency).packets;
     used_before.resize(std::max<std::size_t>(used_before.size(), adjacency + std::size_t{1}));
     return std::exchange(used_before[adjacency], packets) != packets;
 }
@@ -290,6 +291,7 @@ std::expected<void, Error> Box::Parts::open_mirror() {
     auto opened = mirror::Mirror::open(
         mirrored_devices(),
         [this](std::unique_ptr<const fib::ForwardingState> state) {
+            next_hops.follow(*state);
             publisher->publish(std::move(state));
         },
         [this](std::uint16_t adjacency) { return was_used(adjacency); });
@@ -342,7 +344,8 @@ Answer::Object Box::Parts::answer(const Question& question) {
                    .ports = ports,
                    .fabric = *fabric,
                    .mirror = *kernel,
-                   .publisher = *publisher})
+                   .publisher = *publisher,
+                   .next_hops = next_hops})
         .answer(question);
 }
 

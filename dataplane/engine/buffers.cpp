@@ -43,9 +43,10 @@ std::size_t megabytes(std::size_t pool) {
 
 std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
     std::size_t size = RTE_MBUF_DEFAULT_DATAROOM;
-    // Per worker: its three rings full, a burst in hand on the way in and out, and its cache; the
-    // same cache for the main thread and the exchange.
-    const std::size_t per_worker = 3 * ring_size + 4 * node::vector_size + cache_size;
+    // Per worker: its three rings and those to the other workers full, a burst in hand on the way
+    // in and out, and its cache; the same cache for the main thread and the exchange.
+    const std::size_t per_worker =
+        (2 + request.worker_count) * ring_size + 4 * node::vector_size + cache_size;
     std::size_t count = request.worker_count * per_worker + 2 * cache_size;
     for (const BufferRequest::Port& port : request.ports) {
         size = std::max({size, port.mtu + frame_overhead, port.device.buffer_size(port.mtu)});
@@ -61,6 +62,10 @@ std::expected<BufferPlan, Error> plan_buffers(const BufferRequest& request) {
                         size, UINT16_MAX)));
     return BufferPlan{.count = static_cast<unsigned>(count),
                       .size = static_cast<std::uint16_t>(size)};
+}
+
+std::size_t BufferPlan::largest_packet() const {
+    return size - std::size_t{RTE_PKTMBUF_HEADROOM} - RTE_ETHER_HDR_LEN;
 }
 
 std::size_t BufferPlan::huge_megabytes() const {

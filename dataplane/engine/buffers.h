@@ -31,6 +31,8 @@ struct BufferPlan {
     unsigned count = 0;
     std::uint16_t size = 0;  // of a buffer's data, headroom included
 
+    // That a buffer holds behind its headroom and an Ethernet header.
+    [[nodiscard]] std::size_t largest_packet() const;
     // For the EAL's -m: the pool, and what rings and drivers take. In ordinary pages no buffer
     // crosses a page's end, so that many share one badly.
     [[nodiscard]] std::size_t huge_megabytes() const;

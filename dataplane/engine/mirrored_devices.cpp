@@ -8,11 +8,27 @@
 #include "dataplane/engine/tunnels.h"
 
 namespace detour::engine {
+namespace {
+
+fib::SourceCheck source_check_of(const model::Port& port) {
+    switch (port.source_check) {
+        case model::SourceCheck::loose:
+            return fib::SourceCheck::loose;
+        case model::SourceCheck::strict:
+            return fib::SourceCheck::strict;
+        case model::SourceCheck::off:
+            break;
+    }
+    return fib::SourceCheck::off;
+}
+
+}  // namespace
 
 mirror::Devices mirrored_devices(const MirroredThings& things) {
     mirror::Devices devices;
-    for (const Twin& twin : things.port_twins)
-        devices.ports.push_back({.interface = twin.index()});
+    for (const model::Port& port : things.config.ports)
+        devices.ports.push_back({.interface = things.port_twins[port.id.value].index(),
+                                 .source_check = source_check_of(port)});
     for (const model::Uplink& uplink : things.config.uplinks)
         if (uplink.kind == model::UplinkKind::direct)
             devices.ports[uplink.port.value].uplink = *things.uplink_slots.of(uplink.name);

@@ -30,6 +30,8 @@ std::vector<node::TunnelEnds> tunnel_ends(const std::vector<const model::Uplink*
             options |= packet::gre_option::sequence;
         if (underlay.keepalive)
             options |= packet::gre_option::keepalive;
+        if (underlay.has_reassembly)
+            options |= packet::gre_option::reassembly;
         ends.push_back({underlay.local, underlay.remote, underlay.key, options});
     }
     return ends;

@@ -54,7 +54,7 @@ struct alignas(64) Adjacency {
     std::uint8_t reason = static_cast<std::uint8_t>(packet::Drop::no_route);
     std::uint8_t header_size = 0;      // bytes of `header` to put before the IP packet
     std::uint8_t outer_offset = 0;     // tunnel: where the outer IP header starts in `header`
-    std::uint16_t port = 0;            // PortId of the egress port (forward, tunnel)
+    std::uint16_t port = 0;            // PortId of the egress port (forward, tunnel, unresolved)
     std::uint16_t mtu = 0;             // largest IP packet accepted (forward, tunnel)
     std::uint16_t uplink = no_uplink;  // UplinkId when the device belongs to one
     std::uint16_t tunnel = 0;          // TunnelIndex (tunnel)
@@ -92,6 +92,10 @@ struct Program {
     friend bool operator==(const Program&, const Program&) = default;  // the same tables
 };
 
+// RFC 3704: whether a packet's source must be reached by some route (2.4), or by the port that it
+// came in by (2.2).
+enum class SourceCheck : std::uint8_t { off, loose, strict };
+
 // An interface packets come in by: a port (its frames) or a tunnel (decapsulated packets).
 struct Ingress {
     std::array<Program, 2> programs;  // by Family
@@ -99,6 +103,8 @@ struct Ingress {
     std::array<std::uint8_t, 6> mac{};  // ports: the twin's, which is the port's
     bool is_up = false;        // administratively up and with carrier, as the kernel sees it
     InterfaceIndex interface;  // the twin
+    SourceCheck source_check = SourceCheck::off;  // ports
+    std::array<Program, 2> reverse;  // with a source check: how the box answers, by Family
 
     friend bool operator==(const Ingress&, const Ingress&) = default;
 };
@@ -122,7 +128,8 @@ struct ForwardingState {
     std::vector<Leaf> leaves;  // [0] is "no answer"
     std::vector<Adjacency> adjacencies;
     std::vector<std::uint16_t> buckets;  // adjacency indices of groups, weighted
-    AddressSet own;                      // that no packet may come from
+    AddressSet own;                      // that no packet may come from, the next among them
+    AddressSet broadcasts;               // of our links
     AddressSet peers;  // BGP neighbours, whose sessions have a budget of their own
 };
 

@@ -54,14 +54,15 @@ std::unique_ptr<const fib::ForwardingState> Compiler::compile() {
     store_ingresses(*state, resolver);
     adjacencies_.sweep();
     adjacencies_.store(*state);
-    state->own = own_addresses();
+    store_own_addresses(*state);
     state->peers = fib::AddressSet(devices_.peers);
     count();
-    const bool is_same =
-        !is_first_ && state->ports == last_.ports && state->tunnels == last_.tunnels &&
-        state->tunnel_ends == last_.tunnel_ends && state->leaves == last_.leaves &&
-        state->adjacencies == last_.adjacencies && state->buckets == last_.buckets &&
-        state->own == last_.own && state->peers == last_.peers;
+    const bool is_same = !is_first_ && state->ports == last_.ports &&
+                         state->tunnels == last_.tunnels &&
+                         state->tunnel_ends == last_.tunnel_ends && state->leaves == last_.leaves &&
+                         state->adjacencies == last_.adjacencies &&
+                         state->buckets == last_.buckets && state->own == last_.own &&
+                         state->broadcasts == last_.broadcasts && state->peers == last_.peers;
     if (is_same)
         return nullptr;
     is_first_ = false;
@@ -151,8 +152,12 @@ void Compiler::note_use(const Resolved& resolved, std::uint16_t adjacency, const
 
 void Compiler::store_ingresses(fib::ForwardingState& state, const Resolver& resolver) {
     std::size_t index = 0;
-    for (const PortDevice& port : devices_.ports)
-        state.ports.push_back(ingress(index++, port.interface, port.uplink));
+    for (const PortDevice& port : devices_.ports) {
+        fib::Ingress& in = state.ports.emplace_back(ingress(index++, port.interface, port.uplink));
+        in.source_check = port.source_check;
+        if (in.source_check != fib::SourceCheck::off)
+            in.reverse = {program(own_[0]), program(own_[1])};
+    }
     for (const TunnelDevice& tunnel : devices_.tunnels) {
         const fib::TunnelIndex number(static_cast<std::uint16_t>(state.tunnels.size()));
         state.tunnels.push_back(ingress(index++, tunnel.interface, tunnel.uplink.value));
@@ -176,30 +181,41 @@ fib::Ingress Compiler::ingress(std::size_t index, InterfaceIndex interface,
         result.is_up = link->is_up && link->has_carrier;
         result.mac = link->mac.value_or(MacAddress{});
     }
+    for (const Family family : families) {
+        const auto place = static_cast<std::size_t>(family);
+        result.programs[place] = program(served_[index][place]);
+    }
+    return result;
+}
+
+fib::Program Compiler::program(const Served& served) const {
     const auto table = [&](const Recipe& recipe) -> std::shared_ptr<const fib::Table> {
         const auto found = dishes_.find(recipe);
         const bool is_empty = recipe.steps.empty() && recipe.sources.empty();
         return is_empty || found == dishes_.end() ? nullptr : found->second.table;
     };
-    for (const Family family : families) {
-        const auto place = static_cast<std::size_t>(family);
-        const Served& served = served_[index][place];
-        result.programs[place] = {table(served.destination), table(served.source),
-                                  table(served.fallback)};
-    }
-    return result;
+    return {table(served.destination), table(served.source), table(served.fallback)};
 }
 
 // Of every device, ours or not: as the kernel, whose local table loses those of a link that is
-// down.
-fib::AddressSet Compiler::own_addresses() const {
+// down. A link's broadcast address is nobody's source either (RFC 1812 5.3.7); the kernel keeps it
+// in the local table, too.
+void Compiler::store_own_addresses(fib::ForwardingState& state) const {
     std::vector<Address> addresses;
     for (const auto& [key, entry] : kernel_->addresses().entries()) {
         const Link* link = kernel_->links().find(key.interface);
         if (link != nullptr && link->is_up)
             addresses.push_back(key.address);
     }
-    return fib::AddressSet(addresses);
+    std::vector<Address> broadcasts;
+    if (const RouteTable* local = kernel_->table(Family::ipv4, local_table))
+        for (const auto& [key, routes] : local->entries())
+            if (key.prefix.length() == bit_count(Family::ipv4) &&
+                kernel_->paths()[routes.first].type == RouteType::broadcast)
+                broadcasts.push_back(key.prefix.address());
+    state.broadcasts = fib::AddressSet(broadcasts);
+    addresses.insert(addresses.end(), broadcasts.begin(), broadcasts.end());
+    state.own = fib::AddressSet(addresses);
 }
 
 void Compiler::count() {

@@ -123,7 +123,8 @@ class Compiler {
     void store_ingresses(fib::ForwardingState& state, const Resolver& resolver);
     [[nodiscard]] fib::Ingress ingress(std::size_t index, InterfaceIndex interface,
                                        std::uint16_t uplink) const;
-    [[nodiscard]] fib::AddressSet own_addresses() const;
+    [[nodiscard]] fib::Program program(const Served& served) const;
+    void store_own_addresses(fib::ForwardingState& state) const;
     void count();
 
     KernelState* kernel_;
@@ -133,7 +134,8 @@ class Compiler {
     Adjacencies adjacencies_;
     std::map<Recipe, Dish> dishes_;
     std::vector<std::array<Served, 2>> served_;  // ports, then tunnels; by Family
-    std::vector<Seen> standings_;                // by PathId, as of the last compile()
+    std::array<Served, 2> own_;    // what the box itself sends, if a port wants to know
+    std::vector<Seen> standings_;  // by PathId, as of the last compile()
     std::vector<std::uint16_t> leaf_adjacency_;  // by LeafIndex, of the last snapshot
     std::map<NeighbourKey, NeighbourUse> uses_;
     fib::ForwardingState last_;

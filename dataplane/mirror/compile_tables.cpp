@@ -48,6 +48,13 @@ void Compiler::plan_ingresses() {
             served[static_cast<std::size_t>(family)] =
                 serve(family, link ? std::string_view(link->name) : std::string_view());
     }
+    own_ = {};
+    const bool is_asked = std::ranges::any_of(devices_.ports, [](const PortDevice& port) {
+        return port.source_check != fib::SourceCheck::off;
+    });
+    if (is_asked)
+        for (const Family family : families)
+            own_[static_cast<std::size_t>(family)] = serve(family, "lo");
     std::erase_if(dishes_, [](const auto& item) { return !item.second.is_wanted; });
 }
 

@@ -24,6 +24,7 @@ namespace detour::mirror {
 struct PortDevice {
     InterfaceIndex interface;
     std::uint16_t uplink = fib::no_uplink;  // UplinkId of the direct uplink on this port
+    fib::SourceCheck source_check = fib::SourceCheck::off;
 
     friend bool operator==(const PortDevice&, const PortDevice&) = default;
 };

@@ -191,14 +191,15 @@ Resolved Resolver::resolve_port(PortId port, const Link& link, const std::option
                                 std::uint32_t route_mtu) const {
     if (!link.is_up || !link.has_carrier)
         return drop(Drop::port_down);
+    Resolved waiting = punt(Punt::unresolved);
+    waiting.adjacency.port = port.value;
     if (!next)
-        return punt(Punt::unresolved);
+        return waiting;
     const NeighbourKey key{link.interface, *next};
     const Neighbour* neighbour = kernel_->neighbours().find(key);
     if (neighbour == nullptr || !neighbour->is_usable() || !link.mac) {
-        Resolved result = punt(Punt::unresolved);
-        result.neighbour = key;
-        return result;
+        waiting.neighbour = key;
+        return waiting;
     }
     Resolved result;
     result.neighbour = key;

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "dataplane/fib/source_check.h"
+#include "dataplane/node/own_source.h"
 #include "dataplane/packet/ethernet.h"
 #include "dataplane/packet/gre_options.h"
 #include "dataplane/packet/ipv4.h"
@@ -22,12 +24,27 @@ using packet::Ipv6Header;
 
 constexpr std::size_t prefetch_distance = 8;
 
+// The port's source check, if it has one. Only packets that are whole come here.
+template <class Header>
+bool is_source_valid(const Context& context, const Packet& packet, Family family,
+                     const Header& header) {
+    const fib::ForwardingState& state = *context.state;
+    const PortId port(packet.origin.index());
+    if (state.ports[port.value].source_check == fib::SourceCheck::off) [[likely]]
+        return true;
+    return fib::is_source_valid(state, port, family,
+                                reinterpret_cast<const std::uint8_t*>(&header.source),
+                                reinterpret_cast<const std::uint8_t*>(&header.destination));
+}
+
 void classify_ipv4(Context& context, Packet& packet, Lanes& lanes) {
     const Finding finding = packet::check_ipv4(packet.bytes());
     const auto& header = packet::header_at<Ipv4Header>(packet.ip);
     if (finding.is_ok()) {
         if (context.state->own.has_ipv4(header.source.raw()))
-            return context.drop(packet, packet::Drop::own_source);
+            return context.drop(packet, own_source_reason(context, header));
+        if (!is_source_valid(context, packet, Family::ipv4, header))
+            return context.drop(packet, packet::Drop::source_check);
         packet.size = header.total_length.value();
         Lane& lane = header.protocol == packet::protocol::gre ? lanes.gre : lanes.of(Family::ipv4);
         return lane.push(packet);
@@ -50,6 +67,8 @@ void classify_ipv6(Context& context, Packet& packet, Lanes& lanes) {
     const auto& header = packet::header_at<Ipv6Header>(packet.ip);
     if (context.state->own.has_ipv6(header.source.data()))
         return context.drop(packet, packet::Drop::own_source);
+    if (!is_source_valid(context, packet, Family::ipv6, header))
+        return context.drop(packet, packet::Drop::source_check);
     packet.size = static_cast<std::uint16_t>(header.total_length());
     if (packet::may_carry_gre(header.next_header)) [[unlikely]]
         if (context.tunnels.is_local_end(header.destination.data()))

@@ -15,6 +15,7 @@
 #include "dataplane/node/tunnel_finder.h"
 #include "dataplane/node/vector.h"
 #include "dataplane/packet/finding.h"
+#include "dataplane/packet/reassembly.h"
 
 namespace detour::node {
 
@@ -22,6 +23,7 @@ struct Context {
     const fib::ForwardingState* state;  // of this burst; never null while packets are worked on
     std::uint64_t now;                  // of this burst, nanoseconds of a monotonic clock
     std::uint16_t identification;       // of the next outer IPv4 header
+    packet::Reassembly* fragments;      // null: no tunnel wants any
     const TunnelFinder& tunnels;
     Counters& counters;
     DropNode& drops;

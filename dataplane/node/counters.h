@@ -124,6 +124,7 @@ struct Counters {
     Count packets;     // in these bursts
     Count busy_ticks;  // spent on them
     Count sleeps;
+    Count handed_over;  // frames received here for other workers' flows
 
     // Passive evidence: packets of a prefix set that came in by, or left by, an uplink
     // (detection.md, class P), whatever became of them.

@@ -4,6 +4,8 @@
 
 #include "dataplane/node/forward.h"
 #include "dataplane/node/keepalive.h"
+#include "dataplane/node/own_source.h"
+#include "dataplane/node/reassemble.h"
 #include "dataplane/packet/ecn.h"
 #include "dataplane/packet/gre.h"
 #include "dataplane/packet/gre_options.h"
@@ -64,7 +66,7 @@ Finding check_inner_ipv4(const Context& context, Packet& inner, const Outer& out
         if (const Finding nested = check_nested(context, inner, outer.match); !nested.is_ok())
             return nested;
     if (context.state->own.has_ipv4(header.source.raw()))
-        return Drop::own_source;
+        return own_source_reason(context, header);
     if (packet::is_tcp_syn(header, inner.size)) [[unlikely]]
         clamp_arrived_syn(context, header, inner, outer.match);
     return packet::take_outer_ecn(header, outer.traffic_class);
@@ -144,12 +146,13 @@ void open(Context& context, const Packet& packet, std::size_t gre_at, std::uint8
     context.finish(inner, finding);
 }
 
-void decap_ipv4(Context& context, const Packet& packet, Lanes& lanes) {
-    const auto& outer = packet::header_at<Ipv4Header>(packet.ip);
-    if (!context.tunnels.is_local_end(outer.destination.raw()))
+void decap_ipv4(Context& context, Packet& packet, Lanes& lanes) {
+    const auto& arrived = packet::header_at<Ipv4Header>(packet.ip);
+    if (!context.tunnels.is_local_end(arrived.destination.raw()))
         return lanes.of(Family::ipv4).push(packet);
-    if (outer.is_fragment())
-        return context.drop(packet, Drop::gre_fragment);
+    if (arrived.is_fragment() && !reassemble(context, packet))
+        return;
+    const auto& outer = packet::header_at<Ipv4Header>(packet.ip);
     const std::size_t outer_size = outer.header_size();
     const auto gre = packet::parse_gre(packet.bytes().subspan(outer_size));
     if (!gre)
@@ -160,8 +163,20 @@ void decap_ipv4(Context& context, const Packet& packet, Lanes& lanes) {
     open(context, packet, outer_size, outer.traffic_class, *gre, *match, lanes);
 }
 
+// Others, and those behind further extensions, are judged as they are.
+bool may_be_fragment_of_gre(const Packet& packet) {
+    if (packet::header_at<Ipv6Header>(packet.ip).next_header != packet::protocol::fragment)
+        return false;
+    if (packet.size < sizeof(Ipv6Header) + 8)
+        return false;
+    const std::uint8_t inside = packet.ip[sizeof(Ipv6Header)];
+    return inside == packet::protocol::gre || inside == packet::protocol::destination_options;
+}
+
 // To a local end, as classify found.
-void decap_ipv6(Context& context, const Packet& packet, Lanes& lanes) {
+void decap_ipv6(Context& context, Packet& packet, Lanes& lanes) {
+    if (may_be_fragment_of_gre(packet) && !reassemble(context, packet))
+        return;
     const auto& outer = packet::header_at<Ipv6Header>(packet.ip);
     const packet::GreOffset at = packet::gre_offset(packet.bytes());
     if (!at.finding.is_ok())
@@ -181,7 +196,7 @@ void decap_ipv6(Context& context, const Packet& packet, Lanes& lanes) {
 }  // namespace
 
 void decap(Context& context, Lanes& lanes) {
-    for (const Packet& packet : lanes.gre.packets()) {
+    for (Packet& packet : lanes.gre.packets()) {
         if (packet.ip[0] >> 4 == 4) [[likely]]
             decap_ipv4(context, packet, lanes);
         else

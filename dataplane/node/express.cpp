@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/fib/source_check.h"
 #include "dataplane/node/forward.h"
 #include "dataplane/packet/ecn.h"
 #include "dataplane/packet/flow.h"
 #include "dataplane/packet/gre.h"
 #include "dataplane/packet/header_of.h"
+#include "dataplane/packet/inner_flow.h"
 #include "dataplane/packet/ordinary.h"
 #include "dataplane/packet/stamp.h"
 
@@ -358,7 +360,6 @@ void Express::Sending<family>::count(const Traveller& first, std::uint16_t adjac
         counters.of(UplinkId(out), PrefixSetId(set), family).out.add(sum.packets, sum.bytes);
 }
 
-// It was admitted, and changes its mind: as it came in.
 void Express::leave_behind(const Traveller& packet) {
     bytes_ -= packet.mbuf->pkt_len;
     leave(packet.position);
@@ -376,14 +377,64 @@ void Express::send(Context& context) {
     }
 }
 
+// Of the packets as they came in: what is inside a tunnel is the tunnel's business.
+void Express::check_sources(const ForwardingState& state, PortId port) {
+    for (Coach& coach : coaches_)
+        for (const Traveller& one : coach.travellers()) {
+            const auto* const ip =
+                rte_pktmbuf_mtod_offset(one.mbuf, const std::uint8_t*, sizeof(EthernetHeader));
+            const bool is_ipv4 = ip[0] >> 4 == 4;
+            const std::size_t source =
+                is_ipv4 ? offsetof(Ipv4Header, source) : offsetof(Ipv6Header, source);
+            const std::size_t destination =
+                is_ipv4 ? offsetof(Ipv4Header, destination) : offsetof(Ipv6Header, destination);
+            if (!fib::is_source_valid(state, port, is_ipv4 ? Family::ipv4 : Family::ipv6,
+                                      ip + source, ip + destination))
+                leave_behind(one);
+        }
+}
+
+// What is left goes the long way and is sent later; so that nothing of its flow overtakes it, what
+// came behind it goes along. Flows are told apart by six bits of their hash, which now and then
+// takes a stranger along. Bursts of which nothing is left never come here.
+void Express::keep_order(std::span<rte_mbuf* const> frames) {
+    std::uint64_t flows = 0;
+    std::uint64_t kept_back = 0;
+    for (auto i = static_cast<std::size_t>(std::countr_zero(is_left_)); i < frames.size(); ++i) {
+        const auto flow = packet::inner_flow(
+            {rte_pktmbuf_mtod(frames[i], const std::uint8_t*), frames[i]->data_len});
+        const std::uint64_t mark = flow ? std::uint64_t{1} << (flow->hash % 64) : 0;
+        if ((is_left_ >> i & 1) != 0)
+            flows |= mark;
+        else if ((flows & mark) != 0)
+            kept_back |= std::uint64_t{1} << i;
+    }
+    const std::uint64_t gone = is_left_;
+    for (Coach& coach : coaches_) {
+        std::size_t count = 0;
+        for (const Traveller& one : coach.travellers()) {
+            if ((kept_back >> one.position & 1) != 0)
+                leave_behind(one);
+            else if ((gone >> one.position & 1) == 0)
+                coach.seats[count++] = one;
+        }
+        coach.count = count;
+    }
+}
+
 std::span<rte_mbuf* const> Express::work(Context& context, PortId port,
                                          std::span<rte_mbuf* const> frames) {
-    if (!context.state->ports[port.value].is_up) [[unlikely]]
+    const fib::Ingress& ingress = context.state->ports[port.value];
+    if (!ingress.is_up) [[unlikely]]
         return frames;
     is_left_ = 0;
     for (Coach& coach : coaches_)
         coach.count = 0;
     admit(context, port, frames);
+    if (ingress.source_check != fib::SourceCheck::off) [[unlikely]]
+        check_sources(*context.state, port);
+    if (is_left_ != 0 && coaches_[0].count + coaches_[1].count != 0) [[unlikely]]
+        keep_order(frames);
     if (coaches_[0].count != 0) {
         look_up<Family::ipv4>(*context.state);
         send<Family::ipv4>(context);

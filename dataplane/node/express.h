@@ -12,6 +12,9 @@
 //                 |         |         |
 //                 +---------+---------+--> classify ... (vector.h)
 //
+// What is left may be forwarded all the same, later: packets of its flow that came behind it are
+// left with it, so that a flow keeps its order.
+//
 // The two ways agree on every packet: tests/unit/node/express.cpp compares them, octets and
 // counters, on packets made at random.
 #pragma once
@@ -54,14 +57,18 @@ class Express {
     class Sending;
 
     void admit(const Context& context, PortId port, std::span<rte_mbuf* const> frames);
+    void check_sources(const fib::ForwardingState& state, PortId port);
+    void keep_order(std::span<rte_mbuf* const> frames);
     template <Family family>
     void look_up(const fib::ForwardingState& state);
     template <Family family>
     void send(Context& context);
     void leave(std::size_t position) { is_left_ |= std::uint64_t{1} << position; }
 
-    std::array<Coach, 2> coaches_;  // by Family
+    // It was admitted, and is to go the long way: as it came in.
     void leave_behind(const Traveller& packet);
+
+    std::array<Coach, 2> coaches_;  // by Family
 
     std::array<rte_mbuf*, vector_size> left_;
     std::uint64_t bytes_ = 0;    // of frames that were admitted and not left

@@ -5,20 +5,24 @@
 #include "dataplane/node/classify.h"
 #include "dataplane/node/decap.h"
 #include "dataplane/node/encap.h"
+#include "dataplane/node/reassemble.h"
 #include "dataplane/node/rewrite.h"
 #include "dataplane/node/route.h"
 
 namespace detour::node {
 
 Pipeline::Pipeline(const TunnelFinder& tunnels, Counters& counters, std::span<const Outlet> outlets,
-                   const PuntRings& rings)
+                   const PuntRings& rings, const packet::Reassembly::Limits& limits)
     : counters_(counters),
+      fragments_(tunnels.wants_fragments() ? std::optional<packet::Reassembly>(limits)
+                                           : std::nullopt),
       drops_(counters),
       punts_(rings, counters, drops_),
       out_(outlets, counters, drops_),
       context_{.state = nullptr,
                .now = 0,
                .identification = 0,
+               .fragments = fragments_ ? &*fragments_ : nullptr,
                .tunnels = tunnels,
                .counters = counters,
                .drops = drops_,
@@ -79,6 +83,17 @@ void Pipeline::relay(std::uint16_t port, std::span<rte_mbuf* const> frames) {
     for (rte_mbuf* mbuf : frames)
         out_.send(port, mbuf);
     flush();
+}
+
+void Pipeline::expire(std::uint64_t now) {
+    context_.now = now;
+    expire_fragments(context_);
+}
+
+void Pipeline::refuse(packet::Drop reason, std::span<rte_mbuf* const> frames) {
+    for (rte_mbuf* mbuf : frames)
+        drops_.drop(mbuf, reason);
+    drops_.flush();
 }
 
 void Pipeline::flush() {

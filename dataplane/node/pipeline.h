@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "dataplane/node/context.h"
@@ -24,7 +25,7 @@ class Pipeline {
  public:
     // All that is referred to outlives the pipeline.
     Pipeline(const TunnelFinder& tunnels, Counters& counters, std::span<const Outlet> outlets,
-             const PuntRings& rings);
+             const PuntRings& rings, const packet::Reassembly::Limits& limits = {});
 
     // Frames that came in by `port`, at most vector_size. `now` in nanoseconds of a monotonic
     // clock.
@@ -38,6 +39,10 @@ class Pipeline {
     // are, packets of a tunnel are encapsulated.
     void inject(const fib::ForwardingState& state, std::uint64_t now,
                 std::span<rte_mbuf* const> buffers);
+    // From time to time, also when nothing comes: gives up what has waited too long.
+    void expire(std::uint64_t now);
+    // Frames that never come so far as a node.
+    void refuse(packet::Drop reason, std::span<rte_mbuf* const> frames);
     // Frames that other workers made and this one has the queue for.
     void relay(std::uint16_t port, std::span<rte_mbuf* const> frames);
 
@@ -46,6 +51,7 @@ class Pipeline {
     void flush();
 
     Counters& counters_;
+    std::optional<packet::Reassembly> fragments_;  // if some tunnel wants them
     DropNode drops_;
     PuntNode punts_;
     TransmitNode out_;

@@ -13,10 +13,15 @@
 
 namespace detour::node {
 
+class VlanPorts;
+enum class Spread : std::uint8_t;
+
 // A queue that a worker polls.
 struct Inlet {
     PortId port;
-    std::uint16_t device = 0;  // DPDK's number
+    const VlanPorts* vlans = nullptr;  // on the same device; null: there are none
+    Spread spread{};                   // over the workers: by default nothing
+    std::uint16_t device = 0;          // DPDK's number
     std::uint16_t queue = 0;
 };
 

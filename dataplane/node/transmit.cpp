@@ -6,7 +6,17 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "dataplane/packet/vlan.h"
+
 namespace detour::node {
+namespace {
+
+void put_on(rte_mbuf* mbuf, std::uint16_t vlan) {
+    rte_pktmbuf_prepend(mbuf, sizeof(packet::VlanTag));
+    packet::push_vlan(rte_pktmbuf_mtod_offset(mbuf, std::uint8_t*, sizeof(packet::VlanTag)), vlan);
+}
+
+}  // namespace
 
 TransmitNode::TransmitNode(std::span<const Outlet> outlets, Counters& counters, DropNode& drops)
     : queues_(outlets.size()), counters_(counters), drops_(drops) {
@@ -25,24 +35,39 @@ void TransmitNode::flush(std::uint16_t port) {
             drops_.drop(frames[i], packet::Drop::port_down);
         return;
     }
+    const std::span<rte_mbuf*> all(frames, count);
+    const std::uint16_t sent =
+        outlet.relay != nullptr ? hand_over(outlet, all) : transmit(port, all);
+    for (rte_mbuf* frame : all.subspan(sent))
+        drops_.drop(frame, packet::Drop::transmit_full);
+}
+
+std::uint16_t TransmitNode::hand_over(const Outlet& outlet, std::span<rte_mbuf* const> frames) {
+    void* const* const elements = reinterpret_cast<void* const*>(frames.data());
+    const unsigned taken = rte_ring_enqueue_burst(outlet.relay, elements,
+                                                  static_cast<unsigned>(frames.size()), nullptr);
+    outlet.bell->ring();
+    return static_cast<std::uint16_t>(taken);
+}
+
+std::uint16_t TransmitNode::transmit(std::uint16_t port, std::span<rte_mbuf*> frames) {
+    const Outlet& outlet = queues_[port].outlet;
     std::uint64_t bytes = 0;
-    for (std::uint16_t i = 0; i < count; ++i)
-        bytes += frames[i]->pkt_len;
-    std::uint16_t sent = 0;
-    if (outlet.relay != nullptr) {
-        void* const* const elements = reinterpret_cast<void* const*>(frames);
-        sent = static_cast<std::uint16_t>(
-            rte_ring_enqueue_burst(outlet.relay, elements, count, nullptr));
-        outlet.bell->ring();
-    } else {
-        sent = rte_eth_tx_burst(outlet.device, outlet.queue, frames, count);
+    for (const rte_mbuf* frame : frames)
+        bytes += frame->pkt_len;
+    std::size_t tag_size = 0;
+    if (outlet.vlan != 0) {
+        tag_size = sizeof(packet::VlanTag);
+        for (rte_mbuf* frame : frames)
+            put_on(frame, outlet.vlan);
     }
+    const std::uint16_t sent = rte_eth_tx_burst(outlet.device, outlet.queue, frames.data(),
+                                                static_cast<std::uint16_t>(frames.size()));
     // The driver owns what it took, so what was not sent is subtracted.
-    for (std::uint16_t i = sent; i < count; ++i) {
-        bytes -= frames[i]->pkt_len;
-        drops_.drop(frames[i], packet::Drop::transmit_full);
-    }
+    for (const rte_mbuf* frame : frames.subspan(sent))
+        bytes -= frame->pkt_len - tag_size;
     counters_.ports[port].out.add(sent, bytes);
+    return sent;
 }
 
 }  // namespace detour::node

@@ -3,7 +3,8 @@
 //
 // Frames on their way out: gathered per port during a burst, sent together at its end. One node a
 // worker. A device with fewer transmit queues than there are workers has an owner among them; the
-// others hand their frames to it through a ring.
+// others hand their frames to it through a ring, and it counts them. A port that is a VLAN tags
+// here, last of all, whoever made the frame.
 #pragma once
 
 #include <array>
@@ -27,6 +28,7 @@ namespace detour::node {
 struct Outlet {
     std::uint16_t device = 0;                  // DPDK's number
     std::uint16_t queue = 0;                   // this worker's transmit queue, if there is no relay
+    std::uint16_t vlan = 0;                    // that the port is on its device; 0: untagged
     rte_ring* relay = nullptr;                 // to the worker that owns the queue
     Bell* bell = nullptr;                      // of that worker
     const std::atomic<bool>* is_up = nullptr;  // written by the engine; false: frames are dropped
@@ -66,6 +68,10 @@ class TransmitNode {
     };
 
     void flush(std::uint16_t port);
+    // Both answer how many of them were taken; the rest is the caller's.
+    [[nodiscard]] static std::uint16_t hand_over(const Outlet& outlet,
+                                                 std::span<rte_mbuf* const> frames);
+    [[nodiscard]] std::uint16_t transmit(std::uint16_t port, std::span<rte_mbuf*> frames);
 
     std::vector<Queue> queues_;
     Counters& counters_;

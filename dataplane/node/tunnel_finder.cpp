@@ -34,6 +34,21 @@ std::uint64_t hash_of(const std::uint8_t* source, const std::uint8_t* destinatio
                          key);
 }
 
+// RFC 4291 2.5.5.2. As it lies in the header.
+std::array<std::uint8_t, 16> mapped(std::uint32_t ipv4) {
+    std::array<std::uint8_t, 16> octets{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    std::memcpy(octets.data() + 12, &ipv4, sizeof ipv4);
+    return octets;
+}
+
+std::array<std::uint8_t, 16> octets_of(const Address& address) {
+    if (address.family() == Family::ipv4)
+        return mapped(as_it_lies(address));
+    std::array<std::uint8_t, 16> octets{};
+    std::ranges::copy(address.bytes(), octets.begin());
+    return octets;
+}
+
 }  // namespace
 
 TunnelFinder::TunnelFinder(std::span<const TunnelEnds> tunnels)
@@ -45,11 +60,14 @@ TunnelFinder::TunnelFinder(std::span<const TunnelEnds> tunnels)
         const TunnelEnds& ends = tunnels[i];
         const TunnelMatch match{fib::TunnelIndex(static_cast<std::uint16_t>(i)), ends.options};
         assert(ends.local.family() == ends.remote.family());
+        if ((ends.options & packet::gre_option::reassembly) != 0)
+            fragmented_.push_back({octets_of(ends.remote), octets_of(ends.local)});
         if (ends.local.family() == Family::ipv4)
             add_ipv4(ends, match);
         else
             add_ipv6(ends, match);
     }
+    std::ranges::sort(fragmented_);
 }
 
 void TunnelFinder::add_ipv4(const TunnelEnds& ends, TunnelMatch match) {
@@ -110,6 +128,18 @@ bool TunnelFinder::is_local_end(std::uint32_t destination) const {
         if (local_ends_[at] == destination)
             return true;
     return false;
+}
+
+bool TunnelFinder::wants_fragments(std::uint32_t source, std::uint32_t destination) const {
+    return std::ranges::binary_search(fragmented_, std::array{mapped(source), mapped(destination)});
+}
+
+bool TunnelFinder::wants_fragments(const std::uint8_t* source,
+                                   const std::uint8_t* destination) const {
+    std::array<Octets, 2> ends{};
+    std::copy_n(source, ends[0].size(), ends[0].begin());
+    std::copy_n(destination, ends[1].size(), ends[1].begin());
+    return std::ranges::binary_search(fragmented_, ends);
 }
 
 bool TunnelFinder::is_local_end(const std::uint8_t* destination) const {

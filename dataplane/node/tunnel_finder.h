@@ -50,6 +50,13 @@ class TunnelFinder {
     [[nodiscard]] bool is_local_end(std::uint32_t destination) const;
     [[nodiscard]] bool is_local_end(const std::uint8_t* destination) const;
 
+    // Whether a tunnel between these wants fragments of its outer packets put together: they have
+    // no key yet by which it would be known.
+    [[nodiscard]] bool wants_fragments(std::uint32_t source, std::uint32_t destination) const;
+    [[nodiscard]] bool wants_fragments(const std::uint8_t* source,
+                                       const std::uint8_t* destination) const;
+    [[nodiscard]] bool wants_fragments() const { return !fragmented_.empty(); }
+
     [[nodiscard]] packet::SequenceNumbers& sequence(fib::TunnelIndex tunnel) const {
         return sequences_[tunnel.value];
     }
@@ -77,6 +84,8 @@ class TunnelFinder {
     std::vector<Ipv6Slot> ipv6_slots_;                      // the same for tunnels over IPv6
     std::vector<Octets> ipv6_local_ends_;                   // few, one after the other
     std::unique_ptr<packet::SequenceNumbers[]> sequences_;  // by TunnelIndex
+    // Source and destination of fragments that are wanted, in order; IPv4 in its mapped form.
+    std::vector<std::array<Octets, 2>> fragmented_;
 };
 
 }  // namespace detour::node

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // Ethernet II frames: what a port's frame carries, and the header that is put before a packet that
-// leaves. VLAN tags are not ours yet: a tagged frame is an unknown type.
+// leaves. Tags are off by then (vlan.h): a tagged frame is an unknown type.
 #pragma once
 
 #include <array>

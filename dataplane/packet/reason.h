@@ -18,6 +18,7 @@ namespace detour::packet {
     X(truncated,            "truncated",            "shorter than its headers say") \
     X(not_for_us,           "not-for-us",           "unicast to another station's MAC") \
     X(unknown_ethertype,    "unknown-ethertype",    "neither IPv4, IPv6 nor ARP") \
+    X(unknown_vlan,         "unknown-vlan",         "tagged with a VLAN that is none of the device's ports") \
     X(bad_version,          "bad-ip-version",       "IP version differs from the Ethernet type") \
     X(bad_header_length,    "bad-header-length",    "IPv4 IHL below 5 or beyond the packet") \
     X(bad_total_length,     "bad-total-length",     "IP length beyond the frame") \
@@ -25,6 +26,7 @@ namespace detour::packet {
     X(martian_source,       "martian-source",       "source multicast, loopback, unspecified or broadcast") \
     X(martian_destination,  "martian-destination",  "destination loopback or unspecified") \
     X(own_source,           "own-source",           "came in with one of our own addresses as source") \
+    X(source_check,         "urpf",                 "the source has no route (loose), or none by this port (strict)") \
     X(no_route,             "no-route",             "no route, and the kernel was told enough of them this second") \
     X(blackhole,            "blackhole",            "a blackhole route") \
     X(inner_not_ours,       "inner-not-ours",       "decapsulated packet for none of our prefixes or addresses") \
@@ -42,10 +44,14 @@ namespace detour::packet {
     X(gre_keepalive,        "gre-keepalive",        "a GRE keepalive, and keepalives are not configured") \
     X(gre_ecn,              "gre-ecn",              "congestion marked outside a packet that cannot carry it (RFC 6040 4.2)") \
     X(gre_fragment,         "gre-fragment",         "outer fragment, and reassembly is off") \
+    X(fragment_bad,         "fragment-bad",         "an outer fragment that overlaps others or fits no packet") \
+    X(fragment_full,        "fragment-full",        "an outer fragment, and as many as are allowed wait already") \
+    X(fragment_timeout,     "fragment-timeout",     "outer fragments whose rest did not come within a second") \
     X(too_big,              "too-big",              "larger than the path, and the sender was told enough this second") \
     X(ttl_exceeded,         "ttl-exceeded",         "TTL or hop limit ran out, and the sender was told enough this second") \
     X(punt_limit,           "punt-limit",           "the kernel's budget for such packets is spent") \
     X(punt_full,            "punt-full",            "the twin's queue is full") \
+    X(worker_full,          "worker-full",          "the worker that has the flow is behind") \
     X(transmit_full,        "transmit-full",        "the port's queue is full") \
     X(no_buffer,            "no-buffer",            "no packet buffer") \
     X(unsupported_rule,     "unsupported-rule",     "an ip rule of a form the fast path does not know, beyond the punt budget") \

@@ -326,6 +326,24 @@ class Forwarding(unittest.TestCase):
             self.assertEqual(len(workers), 2)
             self.assertTrue(all(worker["packets"] > 5000 for worker in workers), workers)
 
+    def test_two_workers_share_one_port_and_every_flow_keeps_its_order(self):
+        processors = sorted(os.sched_getaffinity(0))
+        if len(processors) < 2:
+            self.skipTest("one processor")
+        with Lab("spread") as lab:
+            scene = Scene(lab, cores=processors[:2])
+            scene.start()
+            streams = [Stream(lab, f"flow{n}", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=500)
+                       for n in range(8)]
+            time.sleep(2)
+            for stream in streams:
+                result = stream.stop()
+                self.assertEqual((result.lost, result.duplicates, result.reordered), (0, 0, 0), str(result))
+            # All of it came in by the one queue of lan0. Of eight flows each worker had at least one.
+            handed = sum(item["handed_over"] for item in scene.box.items("/detour/workers"))
+            self.assertGreater(handed, 700)
+            self.assertLess(handed, 8000)
+
 
 class Tunnel(unittest.TestCase):
     def test_gre_with_a_linux_kernel_carries_ping_udp_and_tcp_of_both_families_both_ways(self):

@@ -53,6 +53,11 @@ class Port:
     interface: str
     addresses: tuple
     mtu: int = 1500
+    further: dict = field(default_factory=dict)  # keys of the configuration; with `parent` there is no interface
+
+    def configuration(self, number: int) -> dict:
+        device = {} if "parent" in self.further else {"device": f"net_af_packet{number},iface={self.interface}"}
+        return {**device, "addresses": list(self.addresses), "mtu": self.mtu, **self.further}
 
 
 @dataclass
@@ -106,8 +111,8 @@ class Box:
 
     # What it is.
 
-    def port(self, name: str, interface: str, *addresses: str, mtu: int = 1500) -> Port:
-        self.ports[name] = Port(name, interface, addresses, mtu)
+    def port(self, name: str, interface: str, *addresses: str, mtu: int = 1500, **further) -> Port:
+        self.ports[name] = Port(name, interface, addresses, mtu, further)
         return self.ports[name]
 
     def direct_uplink(self, name: str, port: Port, *gateways: str) -> Uplink:
@@ -133,9 +138,7 @@ class Box:
             "version": 1,
             "router": {"name": self.node.name, "asn": 64500, "id": "192.0.2.2", "mode": "advise"},
             "dataplane": {"kind": "dpdk", "poll": self.poll},
-            "ports": {port.name: {"device": f"net_af_packet{i},iface={port.interface}",
-                                  "addresses": list(port.addresses), "mtu": port.mtu}
-                      for i, port in enumerate(self.ports.values())},
+            "ports": {port.name: port.configuration(i) for i, port in enumerate(self.ports.values())},
             "uplinks": {}, "prefix-sets": {},
             # The data plane reads past this; a configuration without a target is refused.
             "detect": {"targets": [{"asn": 64501, "addresses": ["192.0.2.129", "2001:db8:501::1"]}]},

@@ -21,6 +21,7 @@ struct Capturable {
     std::uint16_t device = 0;  // DPDK's number of the port
     std::uint16_t receive_queue_count = 0;
     std::uint16_t transmit_queue_count = 0;
+    std::uint16_t vlan = 0;  // frames of this VLAN alone, without their tag; 0: all, as they are
     std::optional<TunnelView> tunnel;
 };
 

@@ -97,6 +97,7 @@ std::expected<TapPlan, std::string> plan_of(std::span<const std::uint8_t> messag
     TapPlan plan{.device = thing->device,
                  .receive_queue_count = thing->receive_queue_count,
                  .transmit_queue_count = thing->transmit_queue_count,
+                 .vlan = thing->vlan,
                  .tunnel = thing->tunnel,
                  .snap = std::clamp(request.snap, 1U, wire::max_snap),
                  .filter = std::vector<wire::Instruction>(request.instruction_count)};

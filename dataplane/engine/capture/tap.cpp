@@ -14,6 +14,8 @@
 #include <ctime>
 #include <utility>
 
+#include "dataplane/packet/vlan.h"
+
 namespace detour::engine {
 namespace {
 
@@ -66,6 +68,7 @@ Tap::Tap(const TapPlan& plan, Direction direction, std::uint16_t queue, std::siz
       queue_(queue),
       share_(share),
       ring_(ring_size),
+      untagged_(plan.vlan == 0 ? 0 : UINT16_MAX),
       last_(rte_rdtsc()) {}
 
 Tap::~Tap() {
@@ -110,6 +113,12 @@ void Tap::look_at(const rte_mbuf* frame, std::uint64_t time) {
     std::span<const std::uint8_t> bytes{rte_pktmbuf_mtod(frame, const std::uint8_t*),
                                         frame->data_len};
     std::size_t original = frame->pkt_len;
+    if (plan_.vlan != 0) {
+        bytes = untagged(bytes);
+        if (bytes.empty())
+            return;
+        original -= sizeof(packet::VlanTag);
+    }
     if (plan_.tunnel) {
         const auto inner = plan_.tunnel->inner(bytes, direction_);
         if (inner.empty())
@@ -123,6 +132,18 @@ void Tap::look_at(const rte_mbuf* frame, std::uint64_t time) {
         return;
     matched_.add(1);
     keep(bytes.first(std::min<std::size_t>(bytes.size(), plan_.snap)), original, time);
+}
+
+std::span<const std::uint8_t> Tap::untagged(std::span<const std::uint8_t> frame) {
+    const std::size_t size = frame.size() - sizeof(packet::VlanTag);
+    if (!packet::is_tagged(frame) || packet::vlan_of(frame.data()) != plan_.vlan ||
+        size > untagged_.size())
+        return {};
+    std::memcpy(untagged_.data(), frame.data(), packet::vlan_offset);
+    std::memcpy(untagged_.data() + packet::vlan_offset,
+                frame.data() + packet::vlan_offset + sizeof(packet::VlanTag),
+                size - packet::vlan_offset);
+    return std::span(untagged_).first(size);
 }
 
 void Tap::keep(std::span<const std::uint8_t> bytes, std::size_t original, std::uint64_t time) {

@@ -32,6 +32,7 @@ struct TapPlan {
     std::uint16_t device = 0;  // DPDK's number of the port
     std::uint16_t receive_queue_count = 0;
     std::uint16_t transmit_queue_count = 0;
+    std::uint16_t vlan = 0;            // of its frames alone, without their tag; 0: all
     std::optional<TunnelView> tunnel;  // else all frames of the port
     std::uint32_t snap = program::capture::max_snap;
     std::vector<program::capture::Instruction> filter;  // empty: all
@@ -72,6 +73,8 @@ class Tap {
     };
 
     void look_at(const rte_mbuf* frame, std::uint64_t time);
+    // The frame without its tag, good until the next; empty when it is not of the VLAN.
+    [[nodiscard]] std::span<const std::uint8_t> untagged(std::span<const std::uint8_t> frame);
     void keep(std::span<const std::uint8_t> bytes, std::size_t original, std::uint64_t time);
 
     const TapPlan& plan_;
@@ -81,8 +84,9 @@ class Tap {
     const rte_eth_rxtx_callback* callback_ = nullptr;
     bool is_attached_ = false;
     ByteRing ring_;
-    std::uint64_t last_ = 0;   // ticks: when the credit was counted last
-    std::int64_t credit_ = 0;  // ticks that it may use
+    std::vector<std::uint8_t> untagged_;  // room for one frame; the worker's
+    std::uint64_t last_ = 0;              // ticks: when the credit was counted last
+    std::int64_t credit_ = 0;             // ticks that it may use
     Counter seen_;
     Counter matched_;
     Counter lost_;

@@ -45,8 +45,8 @@ std::string advice(const DeviceName& name) {
     return "is its driver installed (package librte-net-...), and are its arguments right?";
 }
 
-// Receive side scaling over addresses and ports, where the device has it and there is more than
-// one queue to fill.
+// Receive side scaling over addresses and ports, of what is inside tunnels where the device can see
+// it; when there is more than one queue to fill.
 rte_eth_conf configuration(const rte_eth_dev_info& device, std::uint16_t mtu,
                            std::uint16_t receive_queues) {
     rte_eth_conf configuration{};
@@ -55,9 +55,22 @@ rte_eth_conf configuration(const rte_eth_dev_info& device, std::uint16_t mtu,
         (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & device.flow_type_rss_offloads;
     if (receive_queues > 1 && scaling != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        configuration.rx_adv_conf.rss_conf.rss_hf = scaling;
+        configuration.rx_adv_conf.rss_conf.rss_hf =
+            scaling | (device.flow_type_rss_offloads & RTE_ETH_RSS_LEVEL_INNERMOST);
     }
+    // All buffers are of one pool, and nobody holds a second reference to one.
+    configuration.txmode.offloads = device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
     return configuration;
+}
+
+// What is left to spread in software when the device was configured so.
+node::Spread spread_of(const rte_eth_conf& configuration, std::uint16_t queues, unsigned workers) {
+    if (workers == 1)
+        return node::Spread::nothing;
+    if (configuration.rxmode.mq_mode != RTE_ETH_MQ_RX_RSS || queues < workers)
+        return node::Spread::everything;
+    const std::uint64_t level = RTE_ETH_RSS_LEVEL(configuration.rx_adv_conf.rss_conf.rss_hf);
+    return level >= 2 ? node::Spread::nothing : node::Spread::tunnelled;
 }
 
 }  // namespace
@@ -84,13 +97,28 @@ std::expected<Port, Error> Port::open(const model::Port& port, const DeviceName&
     return result;
 }
 
+Port Port::on(const Port& parent, const model::Port& port) {
+    Port result;
+    result.name_ = port.name;
+    result.device_name_ = parent.device_name_;
+    result.parent_ = port.parent;
+    result.vlan_ = port.vlan;
+    result.mtu_ = port.mtu;
+    result.device_ = parent.device_;
+    result.transmit_queues_ = parent.transmit_queues_;
+    return result;
+}
+
 Port::Port(Port&& other) noexcept
     : name_(std::move(other.name_)),
       device_name_(std::move(other.device_name_)),
+      parent_(other.parent_),
+      vlan_(other.vlan_),
       mtu_(other.mtu_),
       device_(other.device_),
       receive_queues_(other.receive_queues_),
       transmit_queues_(other.transmit_queues_),
+      spread_(other.spread_),
       is_open_(std::exchange(other.is_open_, false)),
       is_started_(std::exchange(other.is_started_, false)),
       sockets_(std::move(other.sockets_)),
@@ -118,6 +146,7 @@ std::expected<void, Error> Port::configure(unsigned worker_count, rte_mempool* b
     // but the usual one here, whatever its frames hold.
     const std::uint16_t device_mtu = device_name_.interface() ? std::uint16_t{0} : mtu_;
     const rte_eth_conf settings = configuration(device, device_mtu, receive_queues_);
+    spread_ = spread_of(settings, receive_queues_, worker_count);
     const std::set<int> before = packet_sockets();
     if (const int error =
             rte_eth_dev_configure(device_, receive_queues_, transmit_queues_, &settings);
@@ -142,6 +171,8 @@ std::expected<void, Error> Port::configure(unsigned worker_count, rte_mempool* b
 }
 
 std::expected<void, Error> Port::start() {
+    if (parent_)
+        return {};
     if (const int error = rte_eth_dev_start(device_); error != 0)
         return std::unexpected(device_error(name_, "cannot start the device", error));
     is_started_ = true;
@@ -164,6 +195,32 @@ packet::MacAddress Port::mac() const {
 bool Port::has_link() const {
     rte_eth_link link{};
     return rte_eth_link_get_nowait(device_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+std::expected<std::vector<Port>, Error> open_ports(std::span<const model::Port> ports,
+                                                   std::span<const DeviceName> names,
+                                                   unsigned worker_count, rte_mempool* buffers) {
+    // A VLAN may be listed before its parent.
+    std::vector<std::optional<Port>> opened(ports.size());
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        if (ports[i].parent)
+            continue;
+        auto port = Port::open(ports[i], names[i]);
+        if (!port)
+            return std::unexpected(port.error());
+        if (auto configured = port->configure(worker_count, buffers); !configured)
+            return std::unexpected(configured.error());
+        opened[i].emplace(std::move(*port));
+    }
+    std::vector<Port> result;
+    result.reserve(ports.size());
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        if (!ports[i].parent)
+            result.push_back(std::move(*opened[i]));
+        else if (const std::size_t parent = ports[i].parent->value; opened[parent])
+            result.push_back(Port::on(parent < i ? result[parent] : *opened[parent], ports[i]));
+    }
+    return result;
 }
 
 }  // namespace detour::engine

@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // A DPDK device as a port of the box: found or made by its name, configured with a queue pair for
-// each worker where the device has them, started once the mirror knows the kernel.
+// each worker where the device has them, started once the mirror knows the kernel. Or a VLAN on
+// such a device, which shares its queues and its link.
 #pragma once
 
 #include <atomic>
@@ -10,12 +11,14 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "conf/model/config.h"
 #include "dataplane/engine/error.h"
 #include "dataplane/engine/port/device_name.h"
+#include "dataplane/node/spray.h"
 #include "dataplane/packet/ethernet.h"
 
 struct rte_mempool;
@@ -27,6 +30,8 @@ class Port {
     // The device exists in the EAL afterwards; it does not receive yet.
     [[nodiscard]] static std::expected<Port, Error> open(const model::Port& port,
                                                          const DeviceName& name);
+    // A VLAN on the device of another, which is configured and outlives it.
+    [[nodiscard]] static Port on(const Port& parent, const model::Port& port);
     ~Port();
     Port(Port&& other) noexcept;
     Port& operator=(Port&&) = delete;
@@ -39,12 +44,17 @@ class Port {
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const DeviceName& device_name() const { return device_name_; }
     [[nodiscard]] std::uint16_t device() const { return device_; }  // DPDK's number
+    [[nodiscard]] std::optional<PortId> parent() const { return parent_; }
+    [[nodiscard]] std::uint16_t vlan() const { return vlan_; }  // 0: without a parent
     [[nodiscard]] std::uint16_t mtu() const { return mtu_; }
     [[nodiscard]] packet::MacAddress mac() const;
+    // A VLAN receives by its parent's queues, and has none.
     [[nodiscard]] std::uint16_t receive_queue_count() const { return receive_queues_; }
     [[nodiscard]] std::uint16_t transmit_queue_count() const { return transmit_queues_; }
     // One socket a receive queue, to sleep on; empty when the driver has none.
     [[nodiscard]] const std::vector<int>& sockets() const { return sockets_; }
+    // What the device does not spread over the workers' queues by itself.
+    [[nodiscard]] node::Spread spread() const { return spread_; }
     // Link state as the driver tells it; meaningless for af_packet and af_xdp, which always say
     // up (lab.md trap 3).
     [[nodiscard]] bool has_link() const;
@@ -58,15 +68,24 @@ class Port {
 
     std::string name_;
     DeviceName device_name_;
+    std::optional<PortId> parent_;
+    std::uint16_t vlan_ = 0;
     std::uint16_t mtu_ = 1500;
     std::uint16_t device_ = 0;
     std::uint16_t receive_queues_ = 0;
     std::uint16_t transmit_queues_ = 0;
+    node::Spread spread_{};
     bool is_open_ = false;
     bool is_started_ = false;
     std::vector<int> sockets_;
     std::unique_ptr<std::atomic<bool>> is_up_ = std::make_unique<std::atomic<bool>>(false);
 };
+
+// By PortId: devices opened and configured, VLANs upon them. `names` are by PortId, too.
+[[nodiscard]] std::expected<std::vector<Port>, Error> open_ports(std::span<const model::Port> ports,
+                                                                 std::span<const DeviceName> names,
+                                                                 unsigned worker_count,
+                                                                 rte_mempool* buffers);
 
 // Descriptors asked for on each queue.
 inline constexpr std::uint16_t queue_size = 1024;

@@ -68,6 +68,8 @@ Answer::Object Report::answer(const Question& question) const {
         return tables();
     if (question.command == "/detour/workers")
         return page(workers(), first);
+    if (question.command == "/detour/next_hops")
+        return page(next_hops(), first);
     if (question.command == "/detour/trace")
         return trace(question.parameters);
     return page(sets(), first);
@@ -79,12 +81,15 @@ Answer::List Report::ports() const {
         const Port& port = ports_[i];
         Answer::Object object{{"name", port.name()},
                               {"device", port.device_name().name()},
+                              {"vlan", std::uint64_t{port.vlan()}},
                               {"mac", mac_text(port.mac())},
                               {"mtu", std::uint64_t{port.mtu()}},
                               {"link", port.is_up().load() ? "up" : "down"}};
         add_traffic(object, [i](const Counters& c) -> const Traffic& { return c.ports[i]; });
         rte_eth_stats driver{};
-        if (rte_eth_stats_get(port.device(), &driver) == 0) {
+        if (port.parent())
+            object.emplace_back("parent", ports_[port.parent()->value].name());
+        else if (rte_eth_stats_get(port.device(), &driver) == 0) {
             object.emplace_back("driver_missed", driver.imissed);
             object.emplace_back("driver_receive_errors", driver.ierrors);
             object.emplace_back("driver_transmit_errors", driver.oerrors);
@@ -189,6 +194,7 @@ Answer::List Report::workers() const {
                                          {"packets", packets},
                                          {"busy_ticks", busy},
                                          {"ticks_per_packet", packets == 0 ? 0 : busy / packets},
+                                         {"handed_over", counters.handed_over.get()},
                                          {"sleeps", counters.sleeps.get()}});
     }
     return list;
@@ -208,6 +214,22 @@ Answer::List Report::sets() const {
                 });
                 list.emplace_back(std::move(object));
             }
+    return list;
+}
+
+Answer::List Report::next_hops() const {
+    Answer::List list;
+    const fib::ForwardingState& state = *publisher_.load();
+    for (std::size_t place = 0; place < state.adjacencies.size(); ++place) {
+        const fib::Adjacency& adjacency = state.adjacencies[place];
+        if (adjacency.verb != fib::Verb::forward && adjacency.verb != fib::Verb::tunnel)
+            continue;
+        Answer::Object object = next_hop(adjacency);
+        const NextHops::Sum sum = next_hops_.of(place);
+        object.emplace_back("packets", sum.packets);
+        object.emplace_back("bytes", sum.bytes);
+        list.emplace_back(std::move(object));
+    }
     return list;
 }
 

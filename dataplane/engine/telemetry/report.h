@@ -15,6 +15,7 @@
 #include "dataplane/engine/slots.h"
 #include "dataplane/engine/telemetry/answer.h"
 #include "dataplane/engine/telemetry/desk.h"
+#include "dataplane/engine/telemetry/next_hops.h"
 #include "dataplane/engine/tunnels.h"
 #include "dataplane/engine/worker/fabric.h"
 #include "dataplane/fib/publisher.h"
@@ -37,6 +38,8 @@ inline constexpr std::array commands{
     Command{"/detour/workers", "Workers with their load. Parameter: first entry"},
     Command{"/detour/sets",
             "Packets in and out by uplink, prefix set and family. Parameter: first entry"},
+    Command{"/detour/next_hops",
+            "Next hops in use, with packets and bytes since they are. Parameter: first entry"},
     Command{"/detour/trace",
             "What happens to a packet, step by step. Parameters: port or tunnel it comes in by, "
             "source, destination"},
@@ -60,6 +63,7 @@ class Report {
         const Fabric& fabric;
         const mirror::Mirror& mirror;
         const fib::Publisher& publisher;
+        const NextHops& next_hops;
     };
 
     explicit Report(const Parts& parts)
@@ -71,7 +75,8 @@ class Report {
           ports_(parts.ports),
           fabric_(parts.fabric),
           mirror_(parts.mirror),
-          publisher_(parts.publisher) {}
+          publisher_(parts.publisher),
+          next_hops_(parts.next_hops) {}
 
     [[nodiscard]] Answer::Object answer(const Question& question) const;
 
@@ -83,6 +88,7 @@ class Report {
     [[nodiscard]] Answer::Object tables() const;
     [[nodiscard]] Answer::List workers() const;
     [[nodiscard]] Answer::List sets() const;
+    [[nodiscard]] Answer::List next_hops() const;
     [[nodiscard]] Answer::Object trace(const std::string& parameters) const;
     [[nodiscard]] const fib::Ingress* ingress(std::string_view name) const;
     [[nodiscard]] Answer::Object steps(const mirror::Explanation& way) const;
@@ -108,6 +114,7 @@ class Report {
     const Fabric& fabric_;
     const mirror::Mirror& mirror_;
     const fib::Publisher& publisher_;
+    const NextHops& next_hops_;
 };
 
 }  // namespace detour::engine

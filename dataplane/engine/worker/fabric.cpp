@@ -18,6 +18,12 @@ std::size_t owner(std::size_t port, std::size_t queue, std::size_t count, std::s
     return count == workers ? queue : (port + queue) % workers;
 }
 
+// The port whose device this one's frames run over: its own place, or its parent's.
+std::size_t home(std::span<const Port> ports, std::size_t index) {
+    const auto parent = ports[index].parent();
+    return parent ? parent->value : index;
+}
+
 int run_worker(void* worker) {
     static_cast<Worker*>(worker)->run();
     return 0;
@@ -66,6 +72,7 @@ std::expected<void, Error> Fabric::build(const FabricRequest& request,
         worker.core = request.cores[i];
         worker.poll = request.poll;
         worker.extent = request.extent;
+        worker.fragments = request.fragments;
         worker.punts = {
             .first_class = make_ring(fmt::format("punt{}", i), RING_F_SP_ENQ | RING_F_SC_DEQ),
             .bulk = make_ring(fmt::format("bulk{}", i), RING_F_SP_ENQ | RING_F_SC_DEQ),
@@ -75,6 +82,9 @@ std::expected<void, Error> Fabric::build(const FabricRequest& request,
             worker.injections == nullptr)
             return std::unexpected(no_memory);
     }
+    note_vlans(request.ports);
+    if (!add_shares(workers))
+        return std::unexpected(no_memory);
     for (std::size_t port = 0; port < request.ports.size(); ++port)
         if (!add_port(request, port, workers))
             return std::unexpected(no_memory);
@@ -89,6 +99,37 @@ std::expected<void, Error> Fabric::build(const FabricRequest& request,
     return {};
 }
 
+void Fabric::note_vlans(std::span<const Port> ports) {
+    vlans_.resize(ports.size());
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        const auto parent = ports[i].parent();
+        if (!parent)
+            continue;
+        auto& vlans = vlans_[parent->value];
+        if (vlans == nullptr)
+            vlans = std::make_unique<node::VlanPorts>(*parent);
+        vlans->add(ports[i].vlan(), PortId(static_cast<std::uint16_t>(i)));
+    }
+}
+
+bool Fabric::add_shares(std::vector<WorkerRequest>& workers) {
+    const std::size_t count = workers.size();
+    for (std::size_t from = 0; count > 1 && from < count; ++from) {
+        workers[from].neighbours.resize(count);
+        for (std::size_t to = 0; to < count; ++to) {
+            if (from == to)
+                continue;
+            rte_ring* const ring =
+                make_ring(fmt::format("share{}-{}", from, to), RING_F_SP_ENQ | RING_F_SC_DEQ);
+            if (ring == nullptr)
+                return false;
+            workers[from].neighbours[to] = {.ring = ring, .bell = worker_bells_[to].get()};
+            workers[to].shares.push_back(ring);
+        }
+    }
+    return true;
+}
+
 bool Fabric::add_port(const FabricRequest& request, std::size_t index,
                       std::vector<WorkerRequest>& workers) {
     Port& port = request.ports[index];
@@ -97,6 +138,8 @@ bool Fabric::add_port(const FabricRequest& request, std::size_t index,
     for (std::size_t queue = 0; queue < count; ++queue) {
         WorkerRequest& worker = workers[owner(index, queue, count, workers.size())];
         worker.inlets.push_back({.port = PortId(static_cast<std::uint16_t>(index)),
+                                 .vlans = vlans_[index].get(),
+                                 .spread = port.spread(),
                                  .device = port.device(),
                                  .queue = static_cast<std::uint16_t>(queue)});
         if (has_sockets)
@@ -104,16 +147,20 @@ bool Fabric::add_port(const FabricRequest& request, std::size_t index,
         else
             ++worker.blind_inlets;
     }
-    return add_outlets(port, index, workers);
+    return add_outlets(request, index, workers);
 }
 
-bool Fabric::add_outlets(Port& port, std::size_t index, std::vector<WorkerRequest>& workers) {
+bool Fabric::add_outlets(const FabricRequest& request, std::size_t index,
+                         std::vector<WorkerRequest>& workers) {
+    Port& port = request.ports[index];
+    const std::size_t place = home(request.ports, index);
     const std::size_t count = port.transmit_queue_count();
     for (std::size_t i = 0; i < workers.size(); ++i) {
         const std::size_t queue = i % count;
-        const std::size_t owning = owner(index, queue, count, workers.size());
+        const std::size_t owning = owner(place, queue, count, workers.size());
         node::Outlet outlet{.device = port.device(),
                             .queue = static_cast<std::uint16_t>(queue),
+                            .vlan = port.vlan(),
                             .is_up = &port.is_up()};
         if (owning != i) {
             outlet.relay =
@@ -126,7 +173,7 @@ bool Fabric::add_outlets(Port& port, std::size_t index, std::vector<WorkerReques
         }
         workers[i].outlets.push_back(outlet);
     }
-    return add_own_outlet(index, owner(index, 0, count, workers.size()), workers);
+    return add_own_outlet(index, owner(place, 0, count, workers.size()), workers);
 }
 
 bool Fabric::add_own_outlet(std::size_t port, std::size_t owning,
@@ -139,6 +186,16 @@ bool Fabric::add_own_outlet(std::size_t port, std::size_t owning,
         {.port = static_cast<std::uint16_t>(port), .ring = outlet.ring});
     own_outlets_.push_back(outlet);
     return true;
+}
+
+NextHops::Sum Fabric::carried(std::size_t place) const {
+    NextHops::Sum sum;
+    for (const auto& worker : workers_) {
+        const node::PacketCount& count = worker->counters().adjacencies[place];
+        sum.packets += count.packets.get();
+        sum.bytes += count.bytes.get();
+    }
+    return sum;
 }
 
 bool Fabric::send(std::uint16_t port, rte_mbuf* mbuf) {
@@ -159,7 +216,8 @@ std::vector<ExchangeTwin> Fabric::exchange_twins(const FabricRequest& request,
     };
     for (std::size_t i = 0; i < request.port_twins.size(); ++i)
         add(node::Origin(PortId(static_cast<std::uint16_t>(i))), request.port_twins[i],
-            owner(i, 0, request.ports[i].transmit_queue_count(), workers.size()));
+            owner(home(request.ports, i), 0, request.ports[i].transmit_queue_count(),
+                  workers.size()));
     for (std::size_t i = 0; i < request.tunnel_twins.size(); ++i)
         add(node::Origin(fib::TunnelIndex(static_cast<std::uint16_t>(i))), request.tunnel_twins[i],
             i % workers.size());

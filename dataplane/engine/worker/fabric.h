@@ -5,9 +5,12 @@
 // the rings and bells. Who polls which queue is decided here:
 //     receive queue q of port p     worker (p + q) mod n, or worker q if there is one a worker
 //     transmit queue of worker w    w if the port has so many, else by a relay to an owner
+//     a port that is a VLAN         as its parent, whose device it shares
 //     a port's twin                 the worker that owns the port's first transmit queue
 //     a tunnel's twin               worker t mod n
 //     frames of the engine itself   the worker that owns the port's first transmit queue
+//     a flow                        one worker, whoever receives it (node/spray.h), unless the
+//                                   device has spread it over the queues
 #pragma once
 
 #include <cstddef>
@@ -20,6 +23,7 @@
 #include "conf/model/config.h"
 #include "dataplane/engine/error.h"
 #include "dataplane/engine/port/port.h"
+#include "dataplane/engine/telemetry/next_hops.h"
 #include "dataplane/engine/twin.h"
 #include "dataplane/engine/worker/exchange.h"
 #include "dataplane/engine/worker/worker.h"
@@ -35,6 +39,7 @@ struct FabricRequest {
     std::vector<unsigned> cores;         // by worker
     model::PollMode poll = model::PollMode::adaptive;
     node::Extent extent;
+    packet::Reassembly::Limits fragments;  // of each worker
     rte_mempool* buffers = nullptr;
 };
 
@@ -57,6 +62,9 @@ class Fabric {
     [[nodiscard]] const Exchange& exchange() const { return *exchange_; }
     [[nodiscard]] const node::TunnelFinder& tunnels() const { return *tunnels_; }
 
+    // What all workers counted at a place of ForwardingState::adjacencies.
+    [[nodiscard]] NextHops::Sum carried(std::size_t place) const;
+
     // A whole frame of the engine's own, from its thread. False: it was not taken.
     [[nodiscard]] bool send(std::uint16_t port, rte_mbuf* mbuf);
 
@@ -69,11 +77,14 @@ class Fabric {
     [[nodiscard]] std::expected<void, Error> build(const FabricRequest& request,
                                                    const node::TunnelFinder& tunnels,
                                                    fib::Publisher& publisher);
+    void note_vlans(std::span<const Port> ports);
+    // Rings from each worker to each other.
+    [[nodiscard]] bool add_shares(std::vector<WorkerRequest>& workers);
     // Null when there is no memory.
     rte_ring* make_ring(const std::string& name, unsigned flags);
     [[nodiscard]] bool add_port(const FabricRequest& request, std::size_t port,
                                 std::vector<WorkerRequest>& workers);
-    [[nodiscard]] bool add_outlets(Port& port, std::size_t index,
+    [[nodiscard]] bool add_outlets(const FabricRequest& request, std::size_t index,
                                    std::vector<WorkerRequest>& workers);
     [[nodiscard]] bool add_own_outlet(std::size_t port, std::size_t owning,
                                       std::vector<WorkerRequest>& workers);
@@ -86,7 +97,8 @@ class Fabric {
     };
 
     std::vector<std::unique_ptr<rte_ring, FreeRing>> rings_;
-    std::vector<OwnOutlet> own_outlets_;  // by port
+    std::vector<OwnOutlet> own_outlets_;                   // by port
+    std::vector<std::unique_ptr<node::VlanPorts>> vlans_;  // by port; null: it carries none
     const node::TunnelFinder* tunnels_ = nullptr;
     std::vector<std::unique_ptr<node::Bell>> worker_bells_;
     node::Bell exchange_bell_;

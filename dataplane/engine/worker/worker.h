@@ -20,6 +20,8 @@
 #include "dataplane/node/counters.h"
 #include "dataplane/node/pipeline.h"
 #include "dataplane/node/receive.h"
+#include "dataplane/node/spray.h"
+#include "dataplane/node/untag.h"
 
 struct rte_ring;
 
@@ -36,11 +38,14 @@ struct WorkerRequest {
     unsigned core = 0;
     model::PollMode poll = model::PollMode::adaptive;
     node::Extent extent;
+    packet::Reassembly::Limits fragments;
     std::vector<node::Inlet> inlets;
     std::vector<int> sockets;  // of the inlets, where they have any
     std::size_t blind_inlets = 0;
     std::vector<node::Outlet> outlets;  // by port
     std::vector<Relay> relays;
+    std::vector<node::Neighbour> neighbours;  // by worker; empty: there is one worker
+    std::vector<rte_ring*> shares;            // frames of our flows that other workers received
     node::PuntRings punts;
     rte_ring* injections = nullptr;  // from the exchange
 };
@@ -62,6 +67,13 @@ class Worker {
  private:
     // Each answers how many packets it worked on.
     std::size_t poll_ports(const fib::ForwardingState& state, std::uint64_t now);
+    std::size_t take_shares(const fib::ForwardingState& state, std::uint64_t now);
+    // Of a device that carries VLANs.
+    void work_untagged(const fib::ForwardingState& state, std::uint64_t now,
+                       const node::Inlet& inlet, std::span<rte_mbuf* const> frames);
+    // What came in by a port: this worker's share.
+    void work(const fib::ForwardingState& state, std::uint64_t now, PortId port,
+              node::Spread spread, std::span<rte_mbuf* const> frames);
     std::size_t take_injections(const fib::ForwardingState& state, std::uint64_t now);
     std::size_t take_relays();
     [[nodiscard]] bool has_work_in_rings() const;
@@ -75,6 +87,8 @@ class Worker {
     Idle idle_;
     TickClock clock_;
     node::Frames frames_{};
+    node::Untagged untagged_;
+    node::Spray spray_;
     std::atomic<bool> must_stop_{false};
 };
 

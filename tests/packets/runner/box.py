@@ -18,6 +18,7 @@ import re
 import select
 import shutil
 import socket
+import struct
 import subprocess
 import time
 
@@ -27,6 +28,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 0x0003
 PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 1 << 4
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.environ.get("DETOUR_BUILD", os.path.join(ROOT, "build"))
 START_SECONDS = 20.0
@@ -83,6 +85,7 @@ class Namespaces:
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             made.bind((interface, ETH_P_ALL))
             made.setblocking(False)
+            made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             return made
         finally:
             check(libc.setns(self.inside, CLONE_NEWNET))
@@ -120,10 +123,13 @@ class Box:
         self.folder = folder
         self.run_dir = os.path.join(folder, "run")
         self.log = os.path.join(folder, "log")
-        self.peers, self.lets, self.macs = {}, [], {}
+        self.peers, self.lets, self.macs, self.vlans = {}, [], {}, set()
         for word in statements(os.path.join(self.source, "words")):
             if word.verb == "peer":
                 self.peers[word.words[0]] = word.rest
+            elif word.verb == "vlan":
+                self.peers[word.words[0]] = self.peers[word.rest]
+                self.vlans.add(word.words[0])
             elif word.verb == "let":
                 self.lets.append(word)
             else:
@@ -135,9 +141,10 @@ class Box:
         self.namespaces = Namespaces()
         for setting in SYSCTLS:
             write_sysctl(setting)
-        for port in self.peers:
+        wired = [port for port in self.peers if port not in self.vlans]
+        for port in wired:
             self.wire(port)
-        devices = ", ".join(f"w-{port}" for port in self.peers)
+        devices = ", ".join(f"w-{port}" for port in wired)
         command("nft", "-f", "-", text="table netdev wires {\nchain drop_all {\ntype filter hook ingress devices = "
                 f"{{ {devices} }} priority -500; policy drop;\n}}\n}}\n")
         self.start_dataplane()
@@ -252,7 +259,7 @@ class Box:
         for ready in readable:
             while True:
                 try:
-                    octets, address = ready.recvfrom(LARGEST)
+                    octets, address = whole(*ready.recvmsg(LARGEST, 256))
                 except (BlockingIOError, InterruptedError):
                     break
                 except OSError as problem:  # said once when the interface goes down
@@ -290,6 +297,16 @@ class Box:
             return f"detour-dataplane ended with {self.process.returncode}:\n{self.log_tail()}"
         shutil.rmtree(self.folder, ignore_errors=True)
         return ""
+
+
+def whole(octets: bytes, ancillary: list, _flags: int, address: tuple) -> tuple:
+    """The frame with its VLAN tag, which the kernel took off and tells beside it."""
+    for level, kind, told in ancillary:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, _, _, _, _, control, tag_type = struct.unpack_from("=IIIHHHH", told)
+            if status & TP_STATUS_VLAN_VALID:
+                octets = octets[:12] + struct.pack("!HH", tag_type or 0x8100, control) + octets[12:]
+    return octets, address
 
 
 def write_sysctl(setting: str):

@@ -20,6 +20,9 @@
     count tunnels/partner/out 1       any other number of the telemetry, as a difference
     fails IP.ttl                      the runner must find this fault; a test of the runner
 
+Of a topology's words only: `peer PORT MAC`, who is on the port's wire, and `vlan PORT PARENT`, a port without a
+wire: its frames are its parent's, and have a tag there.
+
 Statements are played in their order; what is expected is awaited before the next `send`, `burst`, `flood`, `ip` or `settle`.
 """
 
@@ -31,7 +34,7 @@ TOPOLOGIES = os.path.join(CASES, "topologies")
 
 # Verb -> how many words follow it before the rest of the line.
 VERBS = {"topology": 1, "let": 2, "ip": 0, "sysctl": 0, "send": 1, "expect": 1, "drop": 1, "punt": 1, "count": 1,
-         "fails": 0, "peer": 1, "settle": 0, "flood": 2,
+         "fails": 0, "peer": 1, "vlan": 1, "settle": 0, "flood": 2,
          "burst": 1}
 
 

@@ -6,6 +6,7 @@
     cut(p, size)    the first `size` octets of p, in a frame of p's type
     padded(p)       p in a frame of at least 60 octets
     marked(p, c)    p with the traffic class c
+    tagged(v, p)    p in a frame of VLAN v
 """
 
 import logging
@@ -44,6 +45,10 @@ def marked(packet: Packet, traffic_class: int) -> Packet:
     else:
         after.tc = traffic_class
     return after
+
+
+def tagged(vlan: int, packet: Packet) -> Packet:
+    return Ether() / Dot1Q(vlan=vlan) / packet
 
 
 def cut(packet: Packet, size: int) -> Packet:

@@ -20,6 +20,11 @@ class Fault(Exception):
     """What the case did not see as it should."""
 
 
+def names(question: str, item: dict) -> list:
+    parts = {"sets": ["uplink", "set", "family"], "workers": ["worker"], "next_hops": ["port", "destination_mac"]}
+    return [str(item[part]) for part in parts.get(question, ["name"])]
+
+
 class Play:
     def __init__(self, case: Case, box: Box):
         self.case, self.box = case, box
@@ -177,11 +182,10 @@ class Play:
 
     def number(self, path: str) -> int:
         """`tunnels/partner0/in_packets`: of the item of that name in /detour/tunnels; an item of
-        /detour/sets is named uplink/set/family."""
+        /detour/sets is named uplink/set/family, a worker by its number, a next hop port/MAC."""
         question, *keys, key = path.split("/")
         for item in self.box.telemetry.pages(f"/detour/{question}"):
-            named = [item["name"]] if "name" in item else [item["uplink"], item["set"], item["family"]]
-            if named == keys:
+            if keys == names(question, item):
                 return item[key]
         raise Fault(f"the telemetry knows no {path}")
 

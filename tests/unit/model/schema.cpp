@@ -95,6 +95,10 @@ bool is_valid(const json& given, const Node& node) {
     if (rule.contains("oneOf"))
         return std::ranges::count_if(rule.at("oneOf"),
                                      [&](const json& each) { return is_valid(each, node); }) == 1;
+    if (rule.contains("anyOf") && std::ranges::none_of(rule.at("anyOf"), [&](const json& each) {
+            return is_valid(each, node);
+        }))
+        return false;
     if (!has_type(rule, node))
         return false;
     if (node.kind == Node::Kind::map)

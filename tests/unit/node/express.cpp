@@ -4,6 +4,7 @@
 // The express against the long way: the same frames, made at random, must fare the same, to the
 // last octet and counter.
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "tests/unit/node/rig.h"
@@ -185,6 +186,41 @@ TEST_CASE("packets of one flow leave in their order") {
     REQUIRE(sent.size() == vector_size);
     for (std::uint16_t i = 0; i < vector_size; ++i)
         CHECK(sent[i][outer_at + 28 + 5] == i);
+}
+
+// TCP from the LAN's host into the tunnel; identifications count up.
+Bytes segment(std::uint16_t port, std::uint8_t flags, std::uint16_t identification) {
+    Bytes tcp(20);
+    tcp[0] = static_cast<std::uint8_t>(port >> 8);
+    tcp[1] = static_cast<std::uint8_t>(port);
+    tcp[12] = 0x50;
+    tcp[13] = flags;
+    return frame(lan_mac, host_mac,
+                 Ipv4{.identification = identification, .protocol = 6, .payload = tcp});
+}
+
+TEST_CASE("a packet that is not ordinary is overtaken by nothing of its flow") {
+    constexpr std::uint8_t syn = 0x02;
+    constexpr std::uint8_t ack = 0x10;
+    Rig rig;
+    std::vector<Bytes> burst;
+    std::uint16_t number = 0;
+    for (std::uint16_t i = 0; i < 4; ++i)
+        for (std::uint16_t port = 7; port < 14; ++port)
+            burst.push_back(segment(port, i == 1 ? syn : ack, number++));
+    rig.receive(lan, burst);
+    const auto sent = rig.sent(wan);
+    REQUIRE(sent.size() == burst.size());
+    std::map<std::uint8_t, std::uint8_t> last;  // by port
+    for (const Bytes& bytes : sent) {
+        const std::size_t inner = outer_at + 28;
+        const std::uint8_t id = bytes[inner + 5];
+        const std::uint8_t port = bytes[inner + 20 + 1];
+        CHECK(last.try_emplace(port, std::uint8_t{0}).first->second <= id);
+        last[port] = id;
+    }
+    CHECK(last.size() == 7);
+    CHECK(rig.counters.ports[lan.value].in.packets.get() == burst.size());
 }
 
 TEST_CASE("a group's members share the flows, and a flow has one") {

@@ -16,8 +16,8 @@ TEST_CASE("an IPv4 packet is forwarded one hop older, without its padding, to th
     CHECK(sent[0] == frame(gateway_mac, wan_mac, packet));
     CHECK(rig.sent(lan).empty());
     CHECK(rig.counters.ports[lan.value].in.packets.get() == 1);
-    CHECK(rig.counters.ports[wan.value].out.packets.get() == 1);
-    CHECK(rig.counters.ports[wan.value].out.bytes.get() == sent[0].size());
+    // The rig's rings are relays: who has the queue counts what leaves by it.
+    CHECK(rig.counters.ports[wan.value].out.packets.get() == 0);
     CHECK(rig.counters.adjacencies[next_gateway].packets.get() == 1);
     CHECK(rig.counters.leaves[next_gateway].bytes.get() == sent[0].size() - 14);
 }
