@@ -103,7 +103,8 @@ Detect assemble_detect(const Draft& draft) {
     for (const TargetDraft& target : draft.targets)
         for (const auto& address : target.addresses)
             detect.targets.push_back({TargetId(static_cast<std::uint16_t>(detect.targets.size())),
-                                      target.asn->value, address.value, target.is_own()});
+                                      target.asn->value, address.value, target.is_own(),
+                                      target.second ? target.second->value : SecondKind{}});
     take(detect.probe_limit, draft.probe_limit);
     return detect;
 }

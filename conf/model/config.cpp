@@ -5,6 +5,7 @@
 #include <algorithm>
 
 namespace detour::model {
+
 namespace {
 
 template <class T>
@@ -15,6 +16,10 @@ const T* find_by_name(const std::vector<T>& list, std::string_view name) {
 }
 
 }  // namespace
+
+std::string SecondKind::to_string() const {
+    return (protocol == Protocol::tcp ? "tcp/" : "udp/") + std::to_string(port);
+}
 
 bool DailyWindow::contains(std::chrono::minutes since_midnight) const {
     if (from < to)

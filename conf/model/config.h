@@ -157,11 +157,21 @@ struct PrefixSet {
     Position position;
 };
 
+// How a target is asked beside ICMP: without it a null route of a quiet block cannot be proved.
+struct SecondKind {
+    enum class Protocol : std::uint8_t { tcp, udp } protocol = Protocol::tcp;
+    std::uint16_t port = 443;
+
+    friend constexpr auto operator<=>(const SecondKind&, const SecondKind&) = default;
+    [[nodiscard]] std::string to_string() const;  // "tcp/443"
+};
+
 struct Target {
     TargetId id;
     AsNumber asn;
     Address address;
     bool is_own = false;
+    std::optional<SecondKind> second = SecondKind{};  // nothing: ICMP only
 };
 
 struct Detect {

@@ -92,6 +92,7 @@ struct TargetDraft {
     Given<AsNumber> asn;
     List<Address> addresses;
     Given<bool> own;
+    Given<std::optional<SecondKind>> second;
 
     [[nodiscard]] bool is_own() const { return own && own->value; }
 };

@@ -291,8 +291,9 @@ void collect_detect(Collector& out, const Config& config) {
     out.value({"detect", "profile"}, std::string(to_string(config.detect.profile)));
     std::vector<std::string> targets;
     for (const Target& target : config.detect.targets)
-        targets.push_back(fmt::format("{{asn: {}, addresses: [\"{}\"], own: {}}}", target.asn.value,
-                                      target.address.to_string(), target.is_own));
+        targets.push_back(fmt::format("{{asn: {}, addresses: [\"{}\"], own: {}, second-kind: {}}}",
+                                      target.asn.value, target.address.to_string(), target.is_own,
+                                      target.second ? target.second->to_string() : "none"));
     out.add({"detect", "targets"}, std::move(targets), Setting::Shape::lines);
     out.otherwise(Setting::Source::standard, "").is_only_shown = config.detect.targets.empty();
     out.value({"detect", "probe-limit"}, config.detect.probe_limit);

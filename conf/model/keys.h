@@ -31,7 +31,7 @@ inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops
 inline constexpr std::array<Key, 7> detect{"profile",      "targets",        "probe-limit",
                                            "forgiven-gap", "start-up-grace", "link-up-grace",
                                            "armed-age"};
-inline constexpr std::array<Key, 3> target{"asn", "addresses", "own"};
+inline constexpr std::array<Key, 4> target{"asn", "addresses", "own", "second-kind"};
 inline constexpr std::array<Key, 11> policy{
     "fail-back", "fail-back-window", "lan-dead",    "withdraw-gate", "first-life",     "complete",
     "overlap",   "stair-step",       "stable-time", "canary",        "canary-interval"};

@@ -149,7 +149,8 @@ TargetDraft read_target(const Section::Child& child, const Complaints& complaint
     return {.place = child.place,
             .asn = target.required("asn", parse_as_number, "give the AS that the addresses are in"),
             .addresses = target.values("addresses", parse_host_address),
-            .own = target.value("own", parse_switch)};
+            .own = target.value("own", parse_switch),
+            .second = target.value("second-kind", parse_second_kind)};
 }
 
 struct OverrideKey {

@@ -220,6 +220,19 @@ Parsed<SourceCheck> parse_source_check(std::string_view text) {
     return parse_word(text, words);
 }
 
+Parsed<std::optional<SecondKind>> parse_second_kind(std::string_view text) {
+    if (text == "none")
+        return std::optional<SecondKind>{};
+    const bool is_tcp = text.starts_with("tcp/");
+    if (!is_tcp && !text.starts_with("udp/"))
+        return refuse("tcp or udp with a port, tcp/443, or none");
+    const auto port = parse_number(text.substr(4), 1, 65535, "a port");
+    if (!port)
+        return refuse(port.error().message, 4 + port.error().offset);
+    return SecondKind{is_tcp ? SecondKind::Protocol::tcp : SecondKind::Protocol::udp,
+                      static_cast<std::uint16_t>(*port)};
+}
+
 Parsed<Mode> parse_mode(std::string_view text) {
     static constexpr std::array<std::pair<std::string_view, Mode>, 2> words{
         {{"advise", Mode::advise}, {"auto", Mode::automatic}}};

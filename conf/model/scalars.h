@@ -48,6 +48,9 @@ template <class T, std::uint64_t low, std::uint64_t high>
 [[nodiscard]] Parsed<DontFragment> parse_dont_fragment(std::string_view text);
 [[nodiscard]] Parsed<SourceCheck> parse_source_check(std::string_view text);
 
+// tcp/443, udp/53 or none.
+[[nodiscard]] Parsed<std::optional<SecondKind>> parse_second_kind(std::string_view text);
+
 [[nodiscard]] Parsed<Mode> parse_mode(std::string_view text);
 [[nodiscard]] Parsed<DataplaneKind> parse_dataplane_kind(std::string_view text);
 [[nodiscard]] Parsed<PollMode> parse_poll_mode(std::string_view text);

@@ -354,6 +354,12 @@ struct Controller::Machine {
                 now, probe::Reply{*reply.arrival, reply.source, reply.destination, reply.message});
     }
 
+    void on(Instant now, const SegmentReply& reply) {
+        if (reply.arrival)
+            feed_prober(now, probe::Reply{*reply.arrival, reply.source, reply.destination,
+                                          reply.message, reply.kind});
+    }
+
     void on(Instant now, const ProbeNotSent& failure) {
         feed_prober(now, probe::SendFailed{failure.probe});
     }

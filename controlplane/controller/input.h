@@ -33,9 +33,18 @@ struct Stop {};
 // From the transport of BGP, in the island's own words.
 using Transport = bgp::Input;
 
-// An ICMP echo reply to one of our addresses. `arrival`: the uplink whose device it came in by;
-// nothing when it was another interface.
+// An ICMP echo reply or error to one of our addresses. `arrival`: the uplink whose device it came
+// in by; nothing when it was another interface.
 struct IcmpReply {
+    std::optional<UplinkId> arrival;
+    Address source;
+    Address destination;
+    std::span<const std::uint8_t> message;  // read during the call only
+};
+
+// A TCP segment or a UDP datagram to a port of the prober's, likewise.
+struct SegmentReply {
+    probe::Kind kind = probe::Kind::tcp;
     std::optional<UplinkId> arrival;
     Address source;
     Address destination;
@@ -93,7 +102,8 @@ struct ClearSession {
     std::string reason;
 };
 
-using Input = std::variant<Tick, Start, Stop, Transport, IcmpReply, ProbeNotSent, UplinkLink, Done,
-                           CountersRead, ClockStepped, SchedulingGap, Command, ClearSession>;
+using Input =
+    std::variant<Tick, Start, Stop, Transport, IcmpReply, ProbeNotSent, UplinkLink, Done,
+                 CountersRead, ClockStepped, SchedulingGap, Command, ClearSession, SegmentReply>;
 
 }  // namespace detour::controller

@@ -61,6 +61,13 @@ std::vector<Beacon> beacons_of(const model::PrefixSet& set, Numbering numbering)
     return beacons;
 }
 
+std::optional<probe::SecondKind> second_kind(const model::Target& target) {
+    if (!target.second)
+        return std::nullopt;
+    const bool is_tcp = target.second->protocol == model::SecondKind::Protocol::tcp;
+    return probe::SecondKind{is_tcp ? probe::Kind::tcp : probe::Kind::udp, target.second->port};
+}
+
 bool has_family(const std::vector<Prefix>& prefixes, Family family) {
     return std::ranges::any_of(prefixes,
                                [&](const Prefix& prefix) { return prefix.family() == family; });
@@ -186,7 +193,7 @@ probe::Options probe_options(const model::Config& config, std::uint64_t seed) {
     for (const model::PrefixSet& set : config.prefix_sets)
         result.sets.push_back({set.id, beacons_of<probe::BeaconOptions>(set, Numbering::of_set)});
     for (const model::Target& target : config.detect.targets)
-        result.targets.push_back({target.id, target.address});
+        result.targets.push_back({target.id, target.address, second_kind(target)});
     result.probe_limit = config.detect.probe_limit;
     return result;
 }

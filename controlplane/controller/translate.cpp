@@ -27,6 +27,10 @@ decision::ProbeKind to_kind(probe::Kind kind) {
     switch (kind) {
         case probe::Kind::icmp:
             return decision::ProbeKind::icmp;
+        case probe::Kind::tcp:
+            return decision::ProbeKind::tcp;
+        case probe::Kind::udp:
+            return decision::ProbeKind::udp;
     }
     std::unreachable();
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
@@ -29,13 +30,14 @@
 #include "controlplane/daemon/log_lines.h"
 #include "controlplane/daemon/time_watch.h"
 #include "controlplane/io/clock.h"
-#include "controlplane/io/icmp_socket.h"
+#include "controlplane/io/probe_sockets.h"
 #include "controlplane/io/service_notice.h"
 #include "controlplane/observe/encode.h"
 #include "controlplane/observe/journal.h"
 #include "controlplane/observe/reader.h"
 #include "controlplane/observe/state_json.h"
 #include "controlplane/observe/status.h"
+#include "controlplane/probe/wire/segment.h"
 
 namespace detour::daemon {
 namespace {
@@ -67,6 +69,12 @@ Freeze parse_freeze(const std::string& text) {
             freeze.reason = line.substr(8);
     }
     return freeze;
+}
+
+io::ProbeProtocol protocol_of(probe::Kind kind) {
+    constexpr std::array protocols{io::ProbeProtocol::icmp, io::ProbeProtocol::tcp,
+                                   io::ProbeProtocol::udp};
+    return protocols[static_cast<std::size_t>(kind)];
 }
 
 // The state as the last run left it.
@@ -143,9 +151,14 @@ struct Daemon::Implementation {
         });
     }
 
-    void on_reply(const io::IcmpReply& reply) {
-        handle(controller::IcmpReply{kernel->uplink_of(reply.interface), reply.source,
-                                     reply.destination, reply.bytes});
+    void on_reply(const io::ProbeReply& reply) {
+        const auto arrival = kernel->uplink_of(reply.interface);
+        if (reply.protocol == io::ProbeProtocol::icmp)
+            return handle(
+                controller::IcmpReply{arrival, reply.source, reply.destination, reply.bytes});
+        const bool is_tcp = reply.protocol == io::ProbeProtocol::tcp;
+        handle(controller::SegmentReply{is_tcp ? probe::Kind::tcp : probe::Kind::udp, arrival,
+                                        reply.source, reply.destination, reply.bytes});
     }
 
     // --- out
@@ -188,7 +201,8 @@ struct Daemon::Implementation {
         const std::error_code error =
             interface == InterfaceIndex{}
                 ? std::make_error_code(std::errc::network_down)
-                : icmp->send(interface, send.probe.source, send.probe.destination, message);
+                : probes->send(interface, {protocol_of(send.probe.kind), send.probe.source,
+                                           send.probe.destination, message});
         if (error)
             handle_later(controller::ProbeNotSent{send.probe.probe});
     }
@@ -350,7 +364,7 @@ struct Daemon::Implementation {
     ConfigDesk configurations;
     CounterReader counters;
     BgpTransport transport;
-    std::unique_ptr<io::IcmpSocket> icmp;
+    std::unique_ptr<io::ProbeSockets> probes;
     std::unique_ptr<KernelDriver> kernel;
     std::atomic<std::shared_ptr<const nlohmann::json>> published;
     std::atomic<std::shared_ptr<const nlohmann::json>> published_configuration;
@@ -377,13 +391,13 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
         return std::unexpected(opened.error().message);
     journal = std::move(*opened);
 
-    auto sockets =
-        io::IcmpSocket::open(loop, [this](const io::IcmpReply& reply) { on_reply(reply); });
+    auto sockets = io::ProbeSockets::open(loop, probe::first_probe_port,
+                                          [this](const io::ProbeReply& reply) { on_reply(reply); });
     if (!sockets)
         return std::unexpected(
-            fmt::format("cannot open raw ICMP sockets: {}; detourd needs CAP_NET_RAW",
+            fmt::format("cannot open raw sockets for probes: {}; detourd needs CAP_NET_RAW",
                         sockets.error().message()));
-    icmp = std::move(*sockets);
+    probes = std::move(*sockets);
 
     auto reconciler = kernel::Reconciler::open();
     if (!reconciler)

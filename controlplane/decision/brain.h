@@ -4,6 +4,7 @@
 // Inside of the decider; internal to controlplane/decision. One file for each question:
 //   decider.cpp    who is called for which evidence; deadlines
 //   intake.cpp     probes and counters into detectors and windows
+//   second.cpp     the second kind of probe: does it agree?
 //   judge.cpp      facts of one (uplink, block), and what a verdict sets off
 //   guard.cpp      armed? may we?
 //   placement.cpp  the only place where something is announced or withdrawn
@@ -52,6 +53,7 @@ struct Way {
         std::uint32_t target = 0;
         std::uint8_t beacon = 0;
         Instant sent{};
+        ProbeKind kind = ProbeKind::icmp;
     };
     Silence control;  // C alone
     Silence proof;    // C and T: the uplink carries packets
@@ -60,8 +62,10 @@ struct Way {
     std::optional<Instant> full_size_good;
     ControlTally tally;
     HourShare control_hour;
+    ControlTally second_tally;  // C of the second kind
+    HourShare second_hour;
     std::uint64_t good_controls = 0;
-    std::array<Half, 256> halves{};  // by pair % 256
+    std::array<Half, 1024> halves{};  // by pair % 1024
     std::vector<Waiting> waiting;
     std::optional<Instant> asked_proof;
     SessionState session = SessionState::down;
@@ -87,7 +91,8 @@ struct Heard {
 struct Watched {
     explicit Watched(const Thresholds& thresholds) : passive(thresholds) {}
 
-    std::vector<Detector> detectors;  // by prefix
+    std::vector<Detector> detectors;  // by prefix; ICMP
+    std::vector<Detector> seconds;    // by prefix; the second kind, which never speaks alone
     Silence beacon;
     LastTen beacon_ten;
     std::vector<LastTen> target_ten;   // by target of the family
@@ -206,7 +211,9 @@ struct Decider::Machine {
 
     // intake.cpp
     void take_control(const ProbeOutcome& input);
+    [[nodiscard]] std::uint64_t settle_pair(const ProbeOutcome& input);
     void take_beacon(const ProbeOutcome& input);
+    void lose_beacon(const ProbeOutcome& input);
     void take_tunnel(const ProbeOutcome& input);
     void take_sentinel(const ProbeOutcome& input);
     void take_egress(const ProbeOutcome& input);
@@ -215,9 +222,15 @@ struct Decider::Machine {
     void ask_again();
     void update_half(Watched& watched);
     void update_ready(std::uint32_t uplink, std::uint32_t block);
-    [[nodiscard]] Detector& detector(std::uint32_t uplink, std::uint32_t block,
-                                     std::uint8_t beacon);
+    [[nodiscard]] Detector& detector(std::uint32_t uplink, std::uint32_t block, std::uint8_t beacon,
+                                     ProbeKind kind = ProbeKind::icmp);
     [[nodiscard]] std::uint8_t beacon_in_prefix(std::uint32_t block, std::uint8_t beacon) const;
+
+    // second.cpp
+    void take_second_control(const ProbeOutcome& input);
+    void take_second_beacon(const ProbeOutcome& input);
+    [[nodiscard]] SecondKindFacts second_kind(std::uint32_t uplink, std::uint32_t block,
+                                              Instant onset) const;
 
     // judge.cpp
     void evaluate(std::uint32_t uplink, std::uint32_t block);

@@ -120,6 +120,7 @@ void Decider::Machine::build() {
             const auto& set = options.sets[b / 2];
             const auto& of_family = asns[static_cast<std::size_t>(family_of(b))];
             watch.detectors = make_detectors(options, set, family_of(b), of_family);
+            watch.seconds = watch.detectors;
             watch.target_ten.resize(of_family.size());
             watch.beacon_tens.resize(set.beacons.size());
         }
@@ -222,11 +223,12 @@ void Decider::Machine::on(const Start&) {
 }
 
 void Decider::Machine::on(const ProbeOutcome& input) {
+    const bool is_second = input.kind != ProbeKind::icmp;
     switch (input.probe_class) {
         case ProbeClass::control:
-            return take_control(input);
+            return is_second ? take_second_control(input) : take_control(input);
         case ProbeClass::beacon:
-            return take_beacon(input);
+            return is_second ? take_second_beacon(input) : take_beacon(input);
         case ProbeClass::sentinel:
             return take_sentinel(input);
         case ProbeClass::tunnel:
@@ -320,8 +322,9 @@ void Decider::Machine::on(const OriginState& input) {
 // What was lost while the clock or the loop stood still says nothing: every run starts anew.
 void Decider::Machine::forget_evidence() {
     for (auto& watch : watches) {
-        for (auto& detector : watch.detectors)
-            detector.forget();
+        for (auto* list : {&watch.detectors, &watch.seconds})
+            for (auto& detector : *list)
+                detector.forget();
         watch.beacon.reset();
         watch.sentinel.reset();
         watch.half_since.reset();

@@ -11,9 +11,7 @@
 // is never announced nowhere; the last announcement is never withdrawn; nothing moves to an uplink
 // that is not armed, or on one kind of evidence alone, but by an operator's word.
 //
-// What is not built: TCP and UDP probes as second kind (their evidence is understood; without it a
-// NULLROUTED needs the passive counters), shedding and drills, and the fail-back window: each holds
-// and says so.
+// What is not built: shedding and drills, and the fail-back window: each holds and says so.
 //
 // One caller. Start is the first input: its actions make the world what the State says.
 #pragma once

@@ -172,6 +172,12 @@ std::uint32_t Detector::homed_count() const {
         std::ranges::count_if(targets_, [&](const Target& target) { return speaks(target); }));
 }
 
+std::uint32_t Detector::replied_since(Instant instant) const {
+    return static_cast<std::uint32_t>(std::ranges::count_if(targets_, [&](const Target& target) {
+        return speaks(target) && target.last_good >= instant;
+    }));
+}
+
 bool Detector::can_reach_h() const {
     double reachable = 0;
     for (std::uint32_t asn = 0; asn < asn_count_; ++asn) {

@@ -81,6 +81,8 @@ class Detector {
     [[nodiscard]] double discordance() const { return discordance_.share(); }
     [[nodiscard]] Findings findings(const ControlTally& tally) const;
     [[nodiscard]] std::uint32_t homed_count() const;
+    // Targets that speak and answered something that was sent at or after the instant.
+    [[nodiscard]] std::uint32_t replied_since(Instant instant) const;
     [[nodiscard]] bool can_reach_h() const;
 
  private:

@@ -29,17 +29,17 @@ std::uint8_t Decider::Machine::beacon_in_prefix(std::uint32_t block, std::uint8_
     return index;
 }
 
-Detector& Decider::Machine::detector(std::uint32_t uplink, std::uint32_t block,
-                                     std::uint8_t beacon) {
+Detector& Decider::Machine::detector(std::uint32_t uplink, std::uint32_t block, std::uint8_t beacon,
+                                     ProbeKind kind) {
     const auto prefix = options.sets[block / 2].beacons[beacon].prefix;
-    return watched(uplink, block).detectors[prefix];
+    auto& watch = watched(uplink, block);
+    return (kind == ProbeKind::icmp ? watch.detectors : watch.seconds)[prefix];
 }
 
 void Decider::Machine::take_control(const ProbeOutcome& input) {
     const auto u = uplink_of(input.uplink);
     auto& of = way(u, input.family);
     const auto target = target_of(*input.target);
-    const auto result = is_good(input) ? Detector::Control::good : Detector::Control::lost;
     if (input.result == Result::reversed) {
         of.tally.lost -= std::min<std::uint64_t>(of.tally.lost, 1);
     } else {
@@ -59,11 +59,30 @@ void Decider::Machine::take_control(const ProbeOutcome& input) {
         of.proof.lost(input.sent, target);
     }
     hear_target(*input.target, input.family, input.result, input.sent);
+    const std::uint64_t touched = settle_pair(input);
+    for (std::uint32_t b = 0; b < block_count(); ++b) {
+        if (!placed[b].exists || family_of(b) != input.family || !placed[b].announced[u])
+            continue;
+        if (!is_good(input) || (touched >> b % 64 & 1) != 0)
+            evaluate(u, b);
+    }
+}
+
+// What a C means for the B beside it, those that are lost already and those to come. The blocks
+// that it settled something for, as bits.
+std::uint64_t Decider::Machine::settle_pair(const ProbeOutcome& input) {
+    const auto u = uplink_of(input.uplink);
+    auto& of = way(u, input.family);
+    const auto target = target_of(*input.target);
+    const auto result = is_good(input) ? Detector::Control::good : Detector::Control::lost;
     of.halves[input.pair % of.halves.size()] = {input.pair, result};
-    for (std::uint32_t b = 0; b < block_count(); ++b)
-        if (placed[b].exists && family_of(b) == input.family)
-            for (auto& each : watched(u, b).detectors)
-                each.control(target, result);
+    for (std::uint32_t b = 0; b < block_count(); ++b) {
+        if (!placed[b].exists || family_of(b) != input.family)
+            continue;
+        auto& watch = watched(u, b);
+        for (auto& each : input.kind == ProbeKind::icmp ? watch.detectors : watch.seconds)
+            each.control(target, result);
+    }
     // A C that was lost and is not after all does not make its B's loss count: that stays void.
     std::uint64_t touched = 0;
     std::erase_if(of.waiting, [&](const Way::Waiting& lost) {
@@ -73,12 +92,7 @@ void Decider::Machine::take_control(const ProbeOutcome& input) {
         touched |= std::uint64_t{1} << lost.block % 64;
         return true;
     });
-    for (std::uint32_t b = 0; b < block_count(); ++b) {
-        if (!placed[b].exists || family_of(b) != input.family || !placed[b].announced[u])
-            continue;
-        if (!is_good(input) || (touched >> b % 64 & 1) != 0)
-            evaluate(u, b);
-    }
+    return touched;
 }
 
 // "Retire targets (after 10 min; said)": one that answers no C while enough others do. An hour
@@ -121,10 +135,14 @@ void Decider::Machine::ask_again() {
 void Decider::Machine::settle_lost(std::uint32_t uplink, const Way::Waiting& lost,
                                    Detector::Control control) {
     auto& watch = watched(uplink, lost.block);
-    auto& speaker = detector(uplink, lost.block, lost.beacon);
+    const auto& of = way(uplink, family_of(lost.block));
+    const bool is_second = lost.kind != ProbeKind::icmp;
+    auto& speaker = detector(uplink, lost.block, lost.beacon, lost.kind);
     const bool was_running = speaker.is_running();
     speaker.lost(now, lost.target, beacon_in_prefix(lost.block, lost.beacon), lost.sent, control,
-                 way(uplink, family_of(lost.block)).tally);
+                 is_second ? of.second_tally : of.tally);
+    if (is_second)
+        return;
     if (!was_running && speaker.is_running())
         watch.onset_cause = cause;
     if (control == Detector::Control::good) {
@@ -144,12 +162,7 @@ void Decider::Machine::take_beacon(const ProbeOutcome& input) {
     if (input.result == Result::lost) {
         watch.beacon_ten.add(false);
         watch.beacon.lost(input.sent, target);
-        const Way::Waiting lost{input.pair, b, target, input.beacon, input.sent};
-        const auto& half = of.halves[input.pair % of.halves.size()];
-        if (input.pair != 0 && half.pair == input.pair)
-            settle_lost(u, lost, half.control);
-        else if (input.pair != 0)
-            of.waiting.push_back(lost);
+        lose_beacon(input);
         return evaluate(u, b);
     }
     const auto arrival = uplink_of(*input.arrival);
@@ -173,6 +186,25 @@ void Decider::Machine::take_beacon(const ProbeOutcome& input) {
         update_watch(u, b);
     update_half(watch);
     evaluate(u, b);
+}
+
+// A lost B counts when its C is known.
+void Decider::Machine::lose_beacon(const ProbeOutcome& input) {
+    if (input.pair == 0)
+        return;
+    const auto u = uplink_of(input.uplink);
+    auto& of = way(u, input.family);
+    const Way::Waiting lost{input.pair,
+                            block_of(*input.set, input.family),
+                            target_of(*input.target),
+                            input.beacon,
+                            input.sent,
+                            input.kind};
+    const auto& half = of.halves[input.pair % of.halves.size()];
+    if (half.pair == input.pair)
+        settle_lost(u, lost, half.control);
+    else
+        of.waiting.push_back(lost);
 }
 
 // Half alive: some targets or beacons answer and others do not, while C is good everywhere.

@@ -153,6 +153,8 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.half_dead_note = "some beacons or targets answer, others do not, and C is good";
     if (const Detector* speaker = loudest(watch))
         f.findings = speaker->findings(of.tally);
+    if (f.onset)
+        f.second = second_kind(u, b, *f.onset);
     add_other_uplinks(f, u, family);
     if (f.onset)
         add_passive(f, u, b);
@@ -273,8 +275,9 @@ void Decider::Machine::update_watch(std::uint32_t u, std::uint32_t b) {
         return;
     // What was heard before it was announced here belongs to another time.
     if (watch.watch == Watch::away)
-        for (auto& each : watch.detectors)
-            each.forget();
+        for (auto* list : {&watch.detectors, &watch.seconds})
+            for (auto& each : *list)
+                each.forget();
     watch.watch = wanted;
     say(SetWatch{id_of(u), name_of(b), wanted}, watch.onset_cause);
 }

@@ -40,13 +40,19 @@ bool is_reply_allowed(const Findings& found) {
     return found.replies <= 1;
 }
 
-// Condition (4): which kinds speak, and whether they agree.
+// One reply may be the last one before the onset, or come from a host within the provider.
+bool is_second_kind_alive(const Facts& facts) {
+    return facts.second.replies >= 2;
+}
+
+// Condition (4): which kinds speak, and whether they agree. Traffic that ended with ICMP is enough,
+// unless the second kind comes through.
 bool do_kinds_agree(const Facts& facts) {
     switch (facts.passive.band) {
         case Band::dead:
-            return true;
+            return !is_second_kind_alive(facts);
         case Band::absent:
-            return facts.is_second_kind_dead;
+            return facts.second.is_dead;
         case Band::unknown:
         case Band::partial:
         case Band::normal:
@@ -55,14 +61,19 @@ bool do_kinds_agree(const Facts& facts) {
     return false;
 }
 
-std::string_view kinds_missing(const Facts& facts) {
+std::string_view kinds_missing(const Facts& facts, const Thresholds& t) {
+    if (is_second_kind_alive(facts))
+        return "ICMP is lost alone: the second kind comes through";
     switch (facts.passive.band) {
         case Band::normal:
             return "inbound traffic of the block is normal";
         case Band::partial:
             return "inbound traffic of the block is half alive";
         case Band::absent:
-            return "ICMP only: without inbound traffic before the onset a second kind is needed";
+            return facts.second.witnesses < t.homed_targets
+                       ? "ICMP only: without inbound traffic before the onset a second kind is "
+                         "needed"
+                       : "the second kind is not dead, and no inbound traffic speaks";
         case Band::unknown:
         case Band::dead:
             break;
@@ -91,6 +102,28 @@ void require_duration(Conditions& conditions, const Findings& found, const Thres
                         Unit::seconds, 0, "2(3)", true});
     conditions.require(is_reply_allowed(found), "two targets replied inside T_min",
                        counted("replies", found.replies, Comparison::at_most, 1, found.homed, "2"));
+}
+
+void require_kinds(Conditions& conditions, const Facts& facts, const Thresholds& t) {
+    const auto& second = facts.second;
+    const bool is_absent = facts.passive.band == Band::absent;
+    const bool agrees = do_kinds_agree(facts);
+    if (is_absent)
+        conditions.require(true, {},
+                           {"inbound-before", facts.passive.before, Comparison::below,
+                            t.passive_absent, Unit::rate, 0, "2(4)", true});
+    else
+        conditions.require(agrees || is_second_kind_alive(facts), kinds_missing(facts, t),
+                           {"inbound-share", facts.passive.share, Comparison::below, t.passive_dead,
+                            Unit::ratio, 0, "2(4)", true});
+    if (!is_absent && second.witnesses == 0)
+        return;
+    const double needed = std::ceil(t.breadth * second.findings.homed - 1e-9);
+    conditions.require(agrees || (!is_absent && !is_second_kind_alive(facts)),
+                       kinds_missing(facts, t),
+                       counted("second-kind-targets", second.findings.lost_targets,
+                               is_absent ? Comparison::at_least : Comparison::none, needed,
+                               second.findings.homed, "2(4)"));
 }
 
 void require_past(Conditions& conditions, const Facts& facts, const Thresholds& t) {
@@ -122,15 +155,19 @@ Place place_of(const Facts& facts) {
     return Place::unknown;
 }
 
+// Above a second kind that comes through nothing is dead.
+bool are_pairs_dead(const Facts& facts) {
+    return facts.control.is_dead && facts.beacon.is_dead && !is_second_kind_alive(facts);
+}
+
 bool is_uplink_dead(const Facts& facts) {
     if ((!facts.is_link_up || facts.is_bfd_down) && facts.is_tunnel_good)
         return true;
-    return facts.control.is_dead && facts.beacon.is_dead && facts.sentinel != SentinelFacts::good &&
-           facts.is_inbound_dead;
+    return are_pairs_dead(facts) && facts.sentinel != SentinelFacts::good && facts.is_inbound_dead;
 }
 
 bool is_isolated(const Facts& facts) {
-    return facts.control.is_dead && facts.beacon.is_dead && facts.sentinel == SentinelFacts::good &&
+    return are_pairs_dead(facts) && facts.sentinel == SentinelFacts::good &&
            facts.is_inbound_dead && facts.is_tunnel_good_since;
 }
 
@@ -154,6 +191,8 @@ bool is_probe_filtered(const Facts& facts) {
     if (!facts.beacon.is_dead)
         return false;
     if (facts.passive.band == Band::normal)
+        return true;
+    if (is_second_kind_alive(facts) && facts.passive.band != Band::dead)
         return true;
     return facts.passive.band == Band::absent && facts.are_all_beacons_dead &&
            facts.sentinel == SentinelFacts::good;
@@ -198,6 +237,8 @@ std::string_view contradiction(const Facts& facts) {
             return "all targets are lost, but traffic comes in";
         return "C and B are lost together";
     }
+    if (facts.beacon.is_failing && is_second_kind_alive(facts))
+        return "ICMP to the block and its traffic are lost, but TCP or UDP comes through";
     if (facts.beacon.is_failing)
         return "B is lost and C is good";
     if (facts.control.is_failing)
@@ -275,8 +316,9 @@ std::string_view note_on(const Facts& facts, const Judgement& judgement) {
             return facts.is_half_dead ? facts.half_dead_note
                                       : "the score is reached, but some of the block is alive";
         case Verdict::probe_filtered:
-            return facts.passive.band == Band::normal
-                       ? "B is lost, but inbound traffic is normal"
+            return facts.passive.band == Band::normal ? "B is lost, but inbound traffic is normal"
+                   : is_second_kind_alive(facts)
+                       ? "ICMP to the block is lost, but TCP or UDP comes through"
                        : "every B on the uplink is lost, but the provider's own hosts answer";
         case Verdict::unclear:
             return contradiction(facts);
@@ -296,9 +338,7 @@ std::string_view missing_condition(const Facts& facts, const Thresholds& t,
         {"score", found.score, Comparison::at_least, t.h, Unit::none, 0, "2(1)", true});
     require_breadth(conditions, found, t);
     require_duration(conditions, found, t);
-    conditions.require(do_kinds_agree(facts), kinds_missing(facts),
-                       {"inbound-share", facts.passive.share, Comparison::below, t.passive_dead,
-                        Unit::ratio, 0, "2(4)", true});
+    require_kinds(conditions, facts, t);
     conditions.require(found.control_share() <= found.control_allowed,
                        "C is lost too: the burst is void",
                        {"control-loss", found.control_share(), Comparison::at_most,

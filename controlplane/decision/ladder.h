@@ -30,6 +30,14 @@ struct ClassFacts {
     Duration silent{};
 };
 
+// TCP or UDP beside ICMP, since the onset.
+struct SecondKindFacts {
+    std::uint32_t witnesses = 0;  // targets that answered it shortly before the onset, or since
+    std::uint32_t replies = 0;    // of them, since the onset
+    Findings findings;
+    bool is_dead = false;  // with the same breadth as ICMP, on every beacon
+};
+
 enum class SentinelFacts : std::uint8_t { unknown, good, failed };
 
 // Everything a verdict on one (uplink, block) is read from.
@@ -62,7 +70,7 @@ struct Facts {
     OriginState::State origin = OriginState::State::fine;
     // Section 2, of the prefix that speaks loudest.
     Findings findings;
-    bool is_second_kind_dead = false;
+    SecondKindFacts second;
     std::optional<Duration> beacon_age;  // last B@u good
     std::uint64_t good_controls = 0;     // since the start
     std::uint64_t good_beacons = 0;

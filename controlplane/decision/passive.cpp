@@ -74,6 +74,10 @@ PassiveFindings Passive::findings(Instant onset, Instant quiet) {
     }
     PassiveFindings found;
     found.before = before_onset_;
+    if (!first_) {
+        found.band = Band::absent;  // nobody counts here
+        return found;
+    }
     const Instant from = quiet + thresholds_->reply_timeout;
     const auto start =
         std::ranges::find_if(samples_, [&](const Sample& s) { return s.at >= from; });

@@ -190,6 +190,7 @@ void Decider::Machine::take_over_watch(const Before& before, Watched kept, std::
         for (auto& each : fresh.detectors)
             each.set_discordance(discordance);
         kept.detectors = std::move(fresh.detectors);
+        kept.seconds = std::move(fresh.seconds);
         kept.target_ten = std::move(fresh.target_ten);
         kept.beacon_tens = std::move(fresh.beacon_tens);
     }

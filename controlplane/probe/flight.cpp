@@ -12,6 +12,8 @@ namespace {
 // How late a probe may be for want of room: an event loop's own unevenness.
 constexpr Duration patience = std::chrono::milliseconds(1);
 
+constexpr std::uint32_t probe_port_count = 0x10000 - first_probe_port;
+
 constexpr std::uint16_t header_size(Family family) {
     return family == Family::ipv4 ? 20 : 40;
 }
@@ -67,11 +69,6 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
     slot.phase = Slot::Phase::pending;
     slot.sent = now;
     slot.number = ++last_number;
-    slot.mark = {.ident = plan.is_fresh_flow ? static_cast<std::uint16_t>(random.next())
-                                             : steady_ident(plan),
-                 .sequence = static_cast<std::uint16_t>(slot.number),
-                 .slot = index,
-                 .token = random.next()};
     const Family family = plan.source.family();
     const std::uint16_t size =
         plan.is_full_size
@@ -80,16 +77,94 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
     outputs.emplace_back(Send{
         .probe = ProbeId(slot.number),
         .probe_class = plan.probe_class,
-        .kind = Kind::icmp,
+        .kind = plan.kind,
         .uplink = options.uplinks[plan.uplink].id,
         .source = plan.source,
         .destination = destination.address,
-        .head = encode_echo_request(slot.mark, plan.source, destination.address, size),
+        .head = sealed_head(index, size),
         .size = size,
         .dont_fragment = plan.is_full_size,
     });
     timers.add(now + round_trip(plan.uplink, plan.destination).timeout(options.schedule), Due::slot,
                index, slot.generation);
+}
+
+// A mark of its own for every probe, and where its reply will be looked for.
+EchoHead Prober::Machine::sealed_head(std::uint32_t index, std::size_t size) {
+    auto& slot = slots[index];
+    const Plan& plan = slot.plan;
+    const auto& destination = destinations[plan.destination];
+    const auto& to = destination.address;
+    slot.mark = {.ident = plan.is_fresh_flow ? static_cast<std::uint16_t>(random.next())
+                                             : steady_ident(plan),
+                 .sequence = static_cast<std::uint16_t>(slot.number),
+                 .slot = index,
+                 .token = random.next()};
+    if (plan.kind == Kind::icmp)
+        return encode_echo_request(slot.mark, plan.source, to, size);
+    slot.mark.ident =
+        static_cast<std::uint16_t>(first_probe_port + random.next() % probe_port_count);
+    slot.mark.sequence = destination.second->port;
+    const Ports ports{slot.mark.ident, slot.mark.sequence};
+    const EchoHead head =
+        plan.kind == Kind::tcp
+            ? encode_syn(ports, static_cast<std::uint32_t>(slot.mark.token), plan.source, to)
+            : encode_datagram(ports, slot.mark, plan.source, to);
+    slot.signature = signature_of(head);
+    flights[*slot.signature] = index;
+    return head;
+}
+
+std::optional<std::uint32_t> Prober::Machine::flying(Signature signature) const {
+    const auto found = flights.find(signature);
+    return found == flights.end() ? std::nullopt : std::optional(found->second);
+}
+
+// The probe that is answered, if it still waits for that.
+std::optional<std::uint32_t> Prober::Machine::answered_by(const Reply& reply) const {
+    std::optional<std::uint32_t> index;
+    if (reply.kind == Kind::icmp) {
+        const auto mark = decode_echo_reply(reply.message, reply.source, reply.destination);
+        if (!mark)
+            return answered_by_error(reply);
+        if (mark->slot < slots.size() && slots[mark->slot].mark == *mark)
+            index = mark->slot;
+    } else if (reply.kind == Kind::tcp) {
+        if (const auto syn = decode_syn_reply(reply.message, reply.source, reply.destination))
+            index = flying(*syn);
+    } else if (const auto heard =
+                   decode_datagram_reply(reply.message, reply.source, reply.destination)) {
+        const EchoMark mark{heard->ports.source, heard->ports.destination, heard->slot,
+                            heard->token};
+        if (mark.slot < slots.size() && slots[mark.slot].mark == mark)
+            index = mark.slot;
+    }
+    if (!index)
+        return std::nullopt;
+    const auto& slot = slots[*index];
+    const bool is_flying = slot.phase == Slot::Phase::pending || slot.phase == Slot::Phase::late;
+    if (!is_flying || slot.plan.kind != reply.kind ||
+        reply.source != destinations[slot.plan.destination].address ||
+        reply.destination != slot.plan.source)
+        return std::nullopt;
+    return index;
+}
+
+// "Port unreachable" from the target itself answers a datagram: it lives, and its word came back.
+std::optional<std::uint32_t> Prober::Machine::answered_by_error(const Reply& reply) const {
+    const auto error = decode_icmp_error(reply.message, reply.source, reply.destination);
+    if (!error || error->meaning != IcmpError::Meaning::port_unreachable ||
+        error->protocol != udp_protocol)
+        return std::nullopt;
+    const auto index = flying(error->signature);
+    if (!index)
+        return std::nullopt;
+    const auto& slot = slots[*index];
+    const auto& target = destinations[slot.plan.destination].address;
+    if (slot.plan.kind != Kind::udp || reply.source != target || error->destination != target ||
+        error->source != slot.plan.source || reply.destination != slot.plan.source)
+        return std::nullopt;
+    return index;
 }
 
 void Prober::Machine::lose(Instant now, std::uint32_t index) {
@@ -110,6 +185,7 @@ void Prober::Machine::finish(Instant now, std::uint32_t index, Result result,
     Outcome outcome;
     outcome.probe = ProbeId(slot.number);
     outcome.probe_class = plan.probe_class;
+    outcome.kind = plan.kind;
     outcome.family = plan.source.family();
     outcome.uplink = options.uplinks[plan.uplink].id;
     if (plan.set != none)
@@ -138,6 +214,9 @@ void Prober::Machine::release(std::uint32_t index) {
         return;
     slot.phase = Slot::Phase::free;
     ++slot.generation;
+    if (slot.signature && flying(*slot.signature) == index)
+        flights.erase(*slot.signature);
+    slot.signature.reset();
     free_slots.push_back(index);
 }
 

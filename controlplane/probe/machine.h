@@ -12,6 +12,7 @@
 
 #include <array>
 #include <limits>
+#include <unordered_map>
 #include <vector>
 
 #include "controlplane/probe/prober.h"
@@ -19,6 +20,7 @@
 #include "controlplane/probe/rate_window.h"
 #include "controlplane/probe/round_trip.h"
 #include "controlplane/probe/timers.h"
+#include "controlplane/probe/wire/segment.h"
 
 namespace detour::probe {
 
@@ -32,6 +34,7 @@ struct Destination {
     std::optional<TargetId> target;
     std::uint32_t uplink = none;  // sentinel: whose
     std::uint16_t sentinel = 0;
+    std::optional<SecondKind> second{};
 };
 
 // One (uplink, set, family). `beacons` are those of the family, as indices in SetOptions::beacons.
@@ -70,15 +73,20 @@ struct Lane {
     std::uint32_t tunnel_generation = 0;
     std::uint32_t tunnel_turn = 0;
     std::uint8_t tunnel_retries = 0;
+    // By destination: when a round of the second kind takes the place of one of ICMP.
+    std::vector<std::optional<Instant>> second_due;
+    std::vector<Instant> last_second;
 };
 
-// The suspicion rate of a family: a tank that empties while it is used and fills at a sixth.
+// The suspicion rate of a family: a tank that empties while it is used and fills at a sixth of that
+// speed.
 struct Burst {
     Duration left{};
     Instant updated{};
     Instant ended = Instant::min();  // the last one
     bool is_wanted = false;
     bool is_spending = false;
+    bool is_dry = false;  // since it was empty, until it is full
     std::uint32_t generation = 0;
 };
 
@@ -86,6 +94,7 @@ struct Burst {
 struct Plan {
     Instant at{};
     Class probe_class = Class::control;
+    Kind kind = Kind::icmp;
     std::uint32_t uplink = 0;
     std::uint32_t destination = 0;
     Address source;
@@ -104,7 +113,8 @@ struct Slot {
     std::uint32_t generation = 0;  // of its timer
     Plan plan;
     std::uint64_t number = 0;
-    EchoMark mark;
+    EchoMark mark;  // TCP, UDP: our port is the ident, the target's the sequence
+    std::optional<Signature> signature;  // where replies are found by it
     Instant sent{};
 };
 
@@ -133,6 +143,7 @@ struct Prober::Machine {
     void update_burst(Instant now, Family family);
     [[nodiscard]] bool is_suspect(const Lane& lane) const;
     [[nodiscard]] double pairs_demand(const Lane& lane, Duration idle, Duration suspect) const;
+    [[nodiscard]] double second_demand(const Lane& lane) const;
     [[nodiscard]] double demand_per_target(Family family) const;
     [[nodiscard]] double sentinel_demand() const;
     [[nodiscard]] double total_demand() const;
@@ -148,8 +159,10 @@ struct Prober::Machine {
 
     // rounds.cpp
     void round(Instant now, const Timer& timer);
-    void plan_pairs(Instant now, Lane& lane, std::uint32_t destination);
-    void plan_beacons(WatchSlot& watch, std::uint32_t destination, std::uint32_t pair);
+    [[nodiscard]] bool take_second_turn(Instant now, Lane& lane, std::uint32_t destination);
+    [[nodiscard]] bool has_second(Family family) const;
+    void plan_pairs(Instant at, Lane& lane, std::uint32_t destination, Kind kind);
+    void plan_beacons(WatchSlot& watch, std::uint32_t destination, std::uint32_t pair, Kind kind);
     void spread(Instant now, const std::optional<Plan>& control);
     [[nodiscard]] const WatchSlot* stand_in(const Lane& lane, const WatchSlot& watch) const;
     void tunnel(Instant now, std::uint32_t index);
@@ -163,6 +176,10 @@ struct Prober::Machine {
     std::uint32_t plan(const Plan& probe);
     void plan_and_send(Instant now, const Plan& probe) { send(now, plan(probe)); }
     void send(Instant now, std::uint32_t index);
+    [[nodiscard]] EchoHead sealed_head(std::uint32_t index, std::size_t size);
+    [[nodiscard]] std::optional<std::uint32_t> answered_by(const Reply& reply) const;
+    [[nodiscard]] std::optional<std::uint32_t> answered_by_error(const Reply& reply) const;
+    [[nodiscard]] std::optional<std::uint32_t> flying(Signature signature) const;
     void lose(Instant now, std::uint32_t index);
     void finish(Instant now, std::uint32_t index, Result result, std::optional<UplinkId> arrival);
     void release(std::uint32_t index);
@@ -200,6 +217,7 @@ struct Prober::Machine {
     RateWindow total;
     std::vector<Slot> slots;
     std::vector<std::uint32_t> free_slots;
+    std::unordered_map<Signature, std::uint32_t> flights;  // slots of what is found by signature
     Timers timers;
     std::vector<Plan> round_plans;  // B of the round being planned
     std::vector<Output> outputs;

@@ -65,6 +65,23 @@ double Prober::Machine::pairs_demand(const Lane& lane, Duration idle, Duration s
     return sum == 0 ? 0 : sum + most_in_window(stretched(is_suspect(lane) ? suspect : idle));
 }
 
+bool Prober::Machine::has_second(Family family) const {
+    return std::ranges::any_of(targets(family), [&](std::uint32_t index) {
+        return destinations[index].second.has_value();
+    });
+}
+
+// Pairs of the second kind beside those of ICMP; while nothing is suspected they take their place.
+double Prober::Machine::second_demand(const Lane& lane) const {
+    if (!is_suspect(lane) || !has_second(lane.family))
+        return 0;
+    double count = lane.control ? 1 : 0;
+    for (const std::uint32_t index : lane.watches)
+        if (watches[index].level == Level::suspect)
+            count += static_cast<double>(watches[index].prefixes.size()) * (lane.control ? 1 : 2);
+    return count * most_in_window(stretched(options.schedule.suspect_interval));
+}
+
 double Prober::Machine::demand_per_target(Family family) const {
     const auto& schedule = options.schedule;
     const auto count = static_cast<double>(std::max<std::size_t>(targets(family).size(), 1));
@@ -74,7 +91,7 @@ double Prober::Machine::demand_per_target(Family family) const {
     for (const auto& lane : lanes) {
         if (lane.family != family)
             continue;
-        sum += pairs_demand(lane, schedule.idle_interval, suspect);
+        sum += pairs_demand(lane, schedule.idle_interval, suspect) + second_demand(lane);
         if (lane.control)
             sum +=
                 per_second(is_spending && !is_suspect(lane) ? suspect : half_armed_age()) / count;
@@ -143,16 +160,19 @@ void Prober::Machine::update_burst(Instant now, Family family) {
     tank.is_wanted = std::ranges::any_of(watches, [&](const WatchSlot& watch) {
         return watch.family == family && watch.level == Level::suspect;
     });
-    const Duration least = full / 10;
-    const bool may_spend = tank.is_spending ? tank.left > Duration{} : tank.left >= least;
+    // Once empty it must be full again: no suspicion, however long, is a trickle of bursts.
+    if (tank.left == Duration{})
+        tank.is_dry = true;
+    else if (tank.left == full)
+        tank.is_dry = false;
     const bool was_spending = tank.is_spending;
-    tank.is_spending = tank.is_wanted && may_spend;
+    tank.is_spending = tank.is_wanted && !tank.is_dry;
     if (was_spending && !tank.is_spending)
         tank.ended = now;
     ++tank.generation;
     if (!tank.is_wanted)
         return;
-    const Duration wait = tank.is_spending ? tank.left : (least - tank.left) * refill_slowness;
+    const Duration wait = tank.is_spending ? tank.left : (full - tank.left) * refill_slowness;
     timers.add(now + std::max(wait, Duration(1)), Due::burst, static_cast<std::uint32_t>(family),
                tank.generation);
 }
@@ -214,7 +234,10 @@ std::uint32_t Prober::Machine::rate_limit(const Destination& destination) const 
 bool Prober::Machine::has_room(Instant now, const Destination& destination) const {
     if (options.probe_limit && !total.has_room(now, *options.probe_limit, Instant::min()))
         return false;
-    return destination.window.has_room(now, rate_limit(destination),
+    // A window that spans the end of a burst holds the suspicion rate at most, and of what came
+    // behind the end the idle rate.
+    return destination.window.has_room(now, options.schedule.suspect_rate, Instant::min()) &&
+           destination.window.has_room(now, rate_limit(destination),
                                        burst(destination.address.family()).ended);
 }
 

@@ -93,13 +93,14 @@ Prober::Machine::Machine(Options given)
     for (const auto& target : options.targets) {
         targets_of[static_cast<std::size_t>(target.address.family())].push_back(
             static_cast<std::uint32_t>(destinations.size()));
-        destinations.push_back({target.address, RateWindow(most), false, target.id, none, 0});
+        destinations.push_back(
+            {target.address, RateWindow(most), false, target.id, none, 0, target.second});
     }
     for (std::uint32_t u = 0; u < options.uplinks.size(); ++u) {
         const auto& sentinels = options.uplinks[u].sentinels;
         for (std::size_t i = 0; i < sentinels.size(); ++i)
             destinations.push_back({sentinels[i], RateWindow(most), false, std::nullopt, u,
-                                    static_cast<std::uint16_t>(i)});
+                                    static_cast<std::uint16_t>(i), std::nullopt});
     }
     for (std::uint32_t u = 0; u < options.uplinks.size(); ++u) {
         for (const Family family : families) {
@@ -107,6 +108,8 @@ Prober::Machine::Machine(Options given)
             lane.uplink = u;
             lane.family = family;
             lane.control = first_of(options.uplinks[u].control_sources, family);
+            lane.second_due.resize(destinations.size());
+            lane.last_second.resize(destinations.size());
             lanes.push_back(std::move(lane));
         }
         for (std::uint32_t s = 0; s < options.sets.size(); ++s)
@@ -293,20 +296,14 @@ void Prober::Machine::on(Instant now, const Carried& input) {
 }
 
 void Prober::Machine::on(Instant now, const Reply& input) {
-    const auto mark = decode_echo_reply(input.message, input.source, input.destination);
-    if (!mark || mark->slot >= slots.size())
+    const auto index = answered_by(input);
+    if (!index)
         return;
-    const auto& slot = slots[mark->slot];
-    const bool is_flying = slot.phase == Slot::Phase::pending || slot.phase == Slot::Phase::late;
-    if (!is_flying || slot.mark != *mark)
-        return;
-    if (input.source != destinations[slot.plan.destination].address ||
-        input.destination != slot.plan.source)
-        return;
+    const auto& slot = slots[*index];
     const auto result = slot.phase == Slot::Phase::late ? Result::reversed : Result::ok;
     round_trip(slot.plan.uplink, slot.plan.destination).add(now - slot.sent);
-    finish(now, mark->slot, result, input.arrival);
-    release(mark->slot);
+    finish(now, *index, result, input.arrival);
+    release(*index);
 }
 
 void Prober::Machine::on(Instant now, const SendFailed& input) {

@@ -14,7 +14,10 @@
 //   targets,
 //         one probe per half armed age; one that is lost is followed by another at once.
 //
-// On suspicion a block's pairs go at the suspect interval and every probe is a new flow. Rates are
+// On suspicion a block's pairs go at the suspect interval, every probe is a new flow, and pairs of
+// a second kind (TCP SYN or UDP, as the target answers) go beside those of ICMP, from the other
+// beacon. While nothing is suspected a round of the second kind takes the place of one of ICMP now
+// and then, so that it is known which targets answer it. Rates are
 // kept per target and in all: what does not fit is thinned evenly by stretching the intervals, and
 // a window of one second is never overdrawn whatever the plan was. A probe that was not sent for
 // that reason is no evidence.
@@ -42,10 +45,17 @@
 namespace detour::probe {
 
 enum class Class : std::uint8_t { control, beacon, sentinel, tunnel, egress };
-// TCP SYN and UDP come as further kinds.
-enum class Kind : std::uint8_t { icmp };
+enum class Kind : std::uint8_t { icmp, tcp, udp };
 
 [[nodiscard]] const char* to_string(Class probe_class);  // "C", "B", "S", "T", "E"
+
+// How a target is asked besides by ICMP: a SYN or a datagram to this port.
+struct SecondKind {
+    Kind kind = Kind::tcp;
+    std::uint16_t port = 443;
+
+    friend bool operator==(const SecondKind&, const SecondKind&) = default;
+};
 
 // How closely a (uplink, prefix set, family) is watched.
 //   away     the block is not announced there: S only, and E when another uplink carries it
@@ -81,6 +91,7 @@ struct SetOptions {
 struct TargetOptions {
     TargetId id;
     Address address;
+    std::optional<SecondKind> second{};
 
     friend bool operator==(const TargetOptions&, const TargetOptions&) = default;
 };
@@ -118,12 +129,14 @@ struct Carried {
     Family family = Family::ipv4;
     std::optional<UplinkId> uplink;
 };
-// An ICMP message that came in by an uplink. Whether it is a probe's reply is found out here.
+// An ICMP message, a TCP segment or a UDP datagram that came in by an uplink, from its own header
+// on. Whether it is a probe's reply is found out here.
 struct Reply {
     UplinkId arrival;
     Address source;
     Address destination;
     std::span<const std::uint8_t> message;
+    Kind kind = Kind::icmp;
 };
 using ProbeId = StrongId<struct ProbeTag, std::uint64_t>;
 // The probe could not be sent (no route, no buffer, not permitted): lost.
@@ -148,7 +161,7 @@ using Input =
 
 // ---- outputs
 
-// Send one ICMP message pinned to the uplink: `head`, then zeros up to `size`.
+// Send one message of the kind's protocol pinned to the uplink: `head`, then zeros up to `size`.
 struct Send {
     ProbeId probe;
     Class probe_class = Class::control;

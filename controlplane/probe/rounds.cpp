@@ -19,69 +19,109 @@ void Prober::Machine::round(Instant now, const Timer& timer) {
     const auto lane_count = static_cast<std::uint32_t>(lanes.size());
     auto& lane = lanes[timer.index % lane_count];
     const std::uint32_t destination = targets(lane.family)[timer.index / lane_count];
-    if (!destinations[destination].is_retired)
-        plan_pairs(now, lane, destination);
+    const auto& asked = destinations[destination];
+    if (!asked.is_retired && take_second_turn(now, lane, destination)) {
+        plan_pairs(now, lane, destination, asked.second->kind);
+    } else if (!asked.is_retired) {
+        plan_pairs(now, lane, destination, Kind::icmp);
+        if (asked.second && is_suspect(lane))
+            plan_pairs(now + lane.interval / 2, lane, destination, asked.second->kind);
+    }
     // On the grid, so that the targets stay spread; a late call starts a new one.
     const Instant next = timer.at + lane.interval;
     timers.add(next > now ? next : now + lane.interval, Due::round, timer.index, timer.generation);
 }
 
+// While nothing is suspected: once in half an armed age for each target in turn. While something is
+// and the suspicion rate is spent: every other round.
+bool Prober::Machine::take_second_turn(Instant now, Lane& lane, std::uint32_t destination) {
+    if (!destinations[destination].second || is_suspect(lane))
+        return false;
+    const auto& list = targets(lane.family);
+    auto& due = lane.second_due[destination];
+    // Half a turn away from T, which goes round at the same pace.
+    const auto count = static_cast<std::ptrdiff_t>(list.size());
+    if (!due)
+        due = now + half_armed_age() *
+                        ((std::ranges::find(list, destination) - list.begin() + count / 2) % count);
+    const bool is_wanted = std::ranges::any_of(
+        lane.watches, [&](std::uint32_t index) { return watches[index].level == Level::suspect; });
+    if (is_wanted)
+        due = std::min(*due, lane.last_second[destination] + lane.interval * 3 / 2);
+    if (now < *due)
+        return false;
+    due = std::max(*due + half_armed_age() * count, now);
+    lane.last_second[destination] = now;
+    return true;
+}
+
 // One C serves every set's B: each lies between gap_min and gap_max from it, before or after by
-// lot.
-void Prober::Machine::plan_pairs(Instant now, Lane& lane, std::uint32_t destination) {
+// lot. Of the second kind on suspicion only what is suspect, beside the round of ICMP.
+void Prober::Machine::plan_pairs(Instant at, Lane& lane, std::uint32_t destination, Kind kind) {
     round_plans.clear();
-    const bool is_fresh = is_suspect(lane);
+    const bool is_fresh = kind != Kind::icmp || is_suspect(lane);
+    const bool is_beside = kind != Kind::icmp && is_suspect(lane);
     const std::uint32_t shared_pair = lane.control ? last_pair + 1 : 0;
     for (const std::uint32_t index : lane.watches) {
         auto& watch = watches[index];
-        if (!is_due(now, lane, watch, destination))
+        if (is_beside ? watch.level != Level::suspect || watch.prefixes.empty()
+                      : !is_due(at, lane, watch, destination))
             continue;
-        watch.due[destination] = now + stretched(options.schedule.idle_interval);
+        if (!is_beside)
+            watch.due[destination] = at + stretched(options.schedule.idle_interval);
         if (lane.control) {
-            plan_beacons(watch, destination, shared_pair);
+            plan_beacons(watch, destination, shared_pair, kind);
             continue;
         }
         const WatchSlot* other = stand_in(lane, watch);
-        plan_beacons(watch, destination, other ? ++last_pair : 0);
+        plan_beacons(watch, destination, other ? ++last_pair : 0, kind);
         if (!other)
             continue;
         const auto beacon = other->beacon(watch.rounds[destination]);
-        spread(now, Plan{.probe_class = Class::control,
-                         .uplink = lane.uplink,
-                         .destination = destination,
-                         .source = options.sets[other->set].beacons[beacon].address,
-                         .set = watch.set,
-                         .beacon = beacon,
-                         .pair = last_pair,
-                         .is_fresh_flow = is_fresh});
+        spread(at, Plan{.probe_class = Class::control,
+                        .kind = kind,
+                        .uplink = lane.uplink,
+                        .destination = destination,
+                        .source = options.sets[other->set].beacons[beacon].address,
+                        .set = watch.set,
+                        .beacon = beacon,
+                        .pair = last_pair,
+                        .is_fresh_flow = is_fresh});
     }
     if (!lane.control || round_plans.empty())
-        return spread(now, std::nullopt);
+        return spread(at, std::nullopt);
     ++last_pair;
-    spread(now, Plan{.probe_class = Class::control,
-                     .uplink = lane.uplink,
-                     .destination = destination,
-                     .source = *lane.control,
-                     .pair = shared_pair,
-                     .is_fresh_flow = is_fresh});
+    spread(at, Plan{.probe_class = Class::control,
+                    .kind = kind,
+                    .uplink = lane.uplink,
+                    .destination = destination,
+                    .source = *lane.control,
+                    .pair = shared_pair,
+                    .is_fresh_flow = is_fresh});
 }
 
-void Prober::Machine::plan_beacons(WatchSlot& watch, std::uint32_t destination,
-                                   std::uint32_t pair) {
-    const std::uint32_t turn = watch.rounds[destination]++;
+void Prober::Machine::plan_beacons(WatchSlot& watch, std::uint32_t destination, std::uint32_t pair,
+                                   Kind kind) {
+    // Of the second kind: the beacon that ICMP has not just used, or any.
+    const std::uint32_t turn = kind == Kind::icmp ? watch.rounds[destination]++
+                               : watch.level == Level::suspect
+                                   ? watch.rounds[destination]
+                                   : static_cast<std::uint32_t>(random.next() >> 32);
     for (const auto& prefix : watch.prefixes) {
         // Neighbouring targets start on different beacons.
-        const std::uint8_t beacon = prefix[(turn + destination) % prefix.size()];
+        const std::uint8_t beacon = prefix[(std::size_t{turn} + destination) % prefix.size()];
         const auto& chosen = options.sets[watch.set].beacons[beacon];
-        round_plans.push_back({.probe_class = Class::beacon,
-                               .uplink = watch.uplink,
-                               .destination = destination,
-                               .source = chosen.address,
-                               .set = watch.set,
-                               .beacon = beacon,
-                               .prefix = chosen.prefix,
-                               .pair = pair,
-                               .is_fresh_flow = watch.level == Level::suspect});
+        round_plans.push_back(
+            {.probe_class = Class::beacon,
+             .kind = kind,
+             .uplink = watch.uplink,
+             .destination = destination,
+             .source = chosen.address,
+             .set = watch.set,
+             .beacon = beacon,
+             .prefix = chosen.prefix,
+             .pair = pair,
+             .is_fresh_flow = kind != Kind::icmp || watch.level == Level::suspect});
     }
 }
 

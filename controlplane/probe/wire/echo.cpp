@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "conf/types/bytes.h"
+#include "controlplane/probe/wire/checksum.h"
 
 namespace detour::probe {
 
@@ -24,31 +25,16 @@ constexpr Types types(Family family) {
     return family == Family::ipv4 ? Types{8, 0} : Types{128, 129};
 }
 
-std::uint32_t sum_words(std::span<const std::uint8_t> bytes, std::uint32_t sum = 0) {
-    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
-        sum += static_cast<std::uint32_t>(bytes[i] << 8 | bytes[i + 1]);
-    if (bytes.size() % 2 != 0)
-        sum += static_cast<std::uint32_t>(bytes.back() << 8);
-    return sum;
-}
-
-std::uint16_t fold(std::uint32_t sum) {
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
-}
-
-// RFC 8200 section 8.1; nothing of the kind in IPv4.
-std::uint32_t pseudo_header(const Address& source, const Address& destination, std::size_t size) {
-    if (source.family() == Family::ipv4)
-        return 0;
-    const auto addresses = sum_words(destination.bytes(), sum_words(source.bytes()));
-    return addresses + static_cast<std::uint32_t>(size) + icmpv6_next_header;
+// Nothing of the kind in ICMPv4.
+std::uint32_t covered(const Address& source, const Address& destination, std::size_t size) {
+    return source.family() == Family::ipv4
+               ? 0
+               : pseudo_header(source, destination, size, icmpv6_next_header);
 }
 
 void seal(EchoHead& head, const Address& source, const Address& destination, std::size_t size) {
     head[checksum_offset] = head[checksum_offset + 1] = 0;
-    const auto sum = fold(sum_words(head, pseudo_header(source, destination, size)));
+    const auto sum = fold(sum_words(head, covered(source, destination, size)));
     const auto checksum = static_cast<std::uint16_t>(~sum);
     head[checksum_offset] = static_cast<std::uint8_t>(checksum >> 8);
     head[checksum_offset + 1] = static_cast<std::uint8_t>(checksum);
@@ -87,7 +73,7 @@ std::expected<EchoMark, EchoError> decode_echo_reply(std::span<const std::uint8_
     const auto code = reader.u8();
     if (type != types(source.family()).reply || code != 0)
         return std::unexpected(EchoError::not_echo_reply);
-    if (fold(sum_words(message, pseudo_header(source, destination, message.size()))) != 0xffff)
+    if (fold(sum_words(message, covered(source, destination, message.size()))) != 0xffff)
         return std::unexpected(EchoError::bad_checksum);
     reader.skip(2);
     EchoMark mark;
@@ -108,7 +94,7 @@ std::expected<EchoHead, EchoError> answer_echo_request(std::span<const std::uint
         return std::unexpected(EchoError::truncated);
     if (request[0] != types(source.family()).request)
         return std::unexpected(EchoError::not_echo_reply);
-    if (fold(sum_words(request.first(echo_head_size), pseudo_header(source, destination, size))) !=
+    if (fold(sum_words(request.first(echo_head_size), covered(source, destination, size))) !=
         0xffff)
         return std::unexpected(EchoError::bad_checksum);
     EchoHead head{};

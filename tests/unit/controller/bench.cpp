@@ -11,7 +11,7 @@
 #include "conf/model/load.h"
 #include "controlplane/bgp/wire/open.h"
 #include "controlplane/bgp/wire/update.h"
-#include "controlplane/probe/wire/echo.h"
+#include "controlplane/probe/answer.h"
 
 namespace bench {
 
@@ -325,15 +325,17 @@ std::optional<UplinkId> Bench::way_to(const Address& host) const {
 void Bench::answer_ping(const controller::SendProbe& send) {
     const auto& probe = send.probe;
     const auto arrival = way_to(probe.source);
-    const auto head =
-        detour::probe::answer_echo_request(probe.head, probe.size, probe.source, probe.destination);
-    if (!arrival || !head || dead_paths.contains(probe.uplink) || dead_paths.contains(*arrival))
+    const auto answer = detour::probe::answer(probe);
+    if (!arrival || !answer || filtered.contains(probe.kind) || dead_paths.contains(probe.uplink) ||
+        dead_paths.contains(*arrival))
         return;
-    later(travel, [this, arrival = *arrival, head = *head, size = probe.size,
-                   source = probe.destination, destination = probe.source] {
-        std::vector<std::uint8_t> message(head.begin(), head.end());
-        message.resize(size);
-        give(controller::IcmpReply{arrival, source, destination, message});
+    later(travel, [this, arrival = *arrival, answer = *answer, source = probe.destination,
+                   destination = probe.source] {
+        if (answer.kind == detour::probe::Kind::icmp)
+            give(controller::IcmpReply{arrival, source, destination, answer.message});
+        else
+            give(controller::SegmentReply{answer.kind, arrival, source, destination,
+                                          answer.message});
     });
 }
 

@@ -92,6 +92,7 @@ class Bench {
     std::set<std::pair<UplinkId, PrefixSetId>> null_routes;  // inside the uplink
     std::set<UplinkId> dead_paths;                           // nothing comes through
     std::map<Address, Neighbour> neighbours;                 // by their address
+    std::set<detour::probe::Kind> filtered;                  // targets do not answer it
     // The neighbour sends these bytes on its session.
     void say(const Address& neighbour, const Bytes& bytes);
     // The session breaks and both sides notice.

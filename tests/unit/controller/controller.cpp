@@ -322,7 +322,12 @@ TEST_CASE("killed between announcing and withdrawing, the move is finished") {
     Bench box(story("", "withdraw-gate: 4s"));
     box.settle();
     box.null_routes = {{provider, web}};
-    REQUIRE(box.run_until([&] { return box.has(partner4, "203.0.113.0/24"); }, 5s));
+    // Both families: one that had not moved would be UNSEEN after the restart.
+    REQUIRE(box.run_until(
+        [&] {
+            return box.has(partner4, "203.0.113.0/24") && box.has(partner4, "2001:db8:77::/48");
+        },
+        5s));
     REQUIRE(box.has(provider4, "203.0.113.0/24"));
     box.kill(1s);
     box.start();

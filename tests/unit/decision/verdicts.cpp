@@ -203,10 +203,43 @@ TEST_CASE("section 2: all conditions, and each of them missing") {
 TEST_CASE("with both active kinds dead a block without traffic is NULLROUTED all the same") {
     Facts f = nullrouted();
     f.passive.band = Band::absent;
-    f.is_second_kind_dead = true;
+    f.second.witnesses = 3;
+    CHECK(missing_condition(f, careful) ==
+          "the second kind is not dead, and no inbound traffic speaks");
+    f.second.is_dead = true;
     CHECK(verdict_of(f) == Verdict::nullrouted);
     f.passive.band = Band::normal;
     CHECK(verdict_of(f) == Verdict::probe_filtered);
+}
+
+TEST_CASE("a second kind that comes through speaks against everything that is dead") {
+    const std::string_view alone = "ICMP is lost alone: the second kind comes through";
+    for (const auto& [band, verdict] :
+         std::vector<std::pair<Band, Verdict>>{{Band::dead, Verdict::unclear},
+                                               {Band::absent, Verdict::probe_filtered},
+                                               {Band::partial, Verdict::partial},
+                                               {Band::normal, Verdict::probe_filtered}}) {
+        Facts f = nullrouted();
+        f.passive.band = band;
+        f.second.witnesses = 6;
+        f.second.replies = 2;
+        CHECK(missing_condition(f, careful) == alone);
+        CHECK(to_string(verdict_of(f)) == to_string(verdict));
+        CHECK(explain(f, careful, judge(f, careful)).note != "");
+    }
+    // One reply may be the last one before the onset.
+    Facts f = nullrouted();
+    f.second.witnesses = 6;
+    f.second.replies = 1;
+    CHECK(verdict_of(f) == Verdict::nullrouted);
+    f = healthy();
+    f.control = f.beacon = dead();
+    f.is_inbound_dead = true;
+    f.passive.band = Band::dead;
+    f.sentinel = SentinelFacts::failed;
+    CHECK(verdict_of(f) == Verdict::uplink_dead);
+    f.second.replies = 2;
+    CHECK(verdict_of(f) == Verdict::unclear);
 }
 
 TEST_CASE("an attack before the onset makes it ATTACKED") {
@@ -282,8 +315,8 @@ TEST_CASE("ICMP to the beacons is filtered while traffic flows: PROBE-FILTERED, 
     for (const auto profile : every_profile) {
         World box(of(profile));
         box.settle();
-        box.filter_icmp(0, 0, World::Filter::beacons);
-        box.filter_icmp(0, 1, World::Filter::beacons);
+        box.filter(0, 0, World::Filter::beacons);
+        box.filter(0, 1, World::Filter::beacons);
         box.run(2min);
         nothing_moved(box);
         CHECK(box.verdict(0, 0) == Verdict::probe_filtered);
@@ -298,13 +331,88 @@ TEST_CASE("one quiet set's ICMP is filtered: never NULLROUTED, nothing moves") {
             configuration.packets_per_second = traffic;
             World box(configuration);
             box.settle();
-            box.filter_icmp(0, 0, World::Filter::beacons);
+            box.filter(0, 0, World::Filter::beacons);
             box.run(2min);
             nothing_moved(box);
             const auto verdict = box.verdict(0, 0);
             CHECK((verdict == Verdict::probe_filtered || verdict == Verdict::unclear));
             CHECK(box.verdict(0, 1) == Verdict::healthy);
         }
+}
+
+namespace {
+
+// Hardly any traffic, and targets that answer TCP.
+world::Configuration quiet(Profile profile) {
+    auto configuration = of(profile);
+    configuration.packets_per_second = 5;
+    configuration.second = detour::probe::SecondKind{detour::probe::Kind::tcp, 443};
+    return configuration;
+}
+
+}  // namespace
+
+TEST_CASE("a quiet set is NULLROUTED when both kinds die together, and moves") {
+    for (const auto profile : every_profile)
+        for (const double loss : {0.0, 0.01, 0.2}) {
+            CAPTURE(static_cast<int>(profile));
+            CAPTURE(loss);
+            World box(quiet(profile));
+            box.settle();
+            box.loss(loss);
+            box.run(20s);
+            const auto start = box.now();
+            box.null_route(0, 0, World::Null::inside);
+            CHECK(box.run_until(
+                [&] { return box.first(0, 0, Verdict::nullrouted, start).has_value(); }, 30s));
+            // An ordinary loss just before it makes it look a little longer.
+            CHECK(box.now() - start >= box.options().thresholds.t_min - (loss > 0 ? 500ms : 0ms));
+            CHECK(box.now() - start <= box.options().thresholds.t_min + 4s);
+            CHECK(box.run_until([&] { return box.is_announced(1, 0); }, 10s));
+            CHECK(box.is_announced(0, 1));
+            const auto* why = box.change(0, 0);
+            REQUIRE(why);
+        }
+}
+
+TEST_CASE("of a quiet set one kind alone is filtered: nothing moves") {
+    using detour::probe::Kind;
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        World box(quiet(profile));
+        box.settle();
+        box.run(60s);
+        box.filter(0, 0, World::Filter::beacons);
+        box.run(5min);
+        nothing_moved(box);
+        CHECK(box.first(0, 0, Verdict::probe_filtered, {}));
+        World other(quiet(profile));
+        other.settle();
+        other.run(60s);
+        other.filter(0, 0, World::Filter::beacons, {Kind::tcp});
+        other.run(5min);
+        nothing_moved(other);
+        CHECK(other.verdict(0, 0) == Verdict::healthy);
+        // Long after TCP ICMP is filtered too: no second kind that died with it.
+        other.filter(0, 0, World::Filter::beacons, {Kind::tcp, Kind::icmp});
+        other.run(5min);
+        nothing_moved(other);
+    }
+}
+
+TEST_CASE("both kinds are filtered together while traffic flows: PROBE-FILTERED, nothing moves") {
+    using detour::probe::Kind;
+    for (const auto profile : every_profile) {
+        auto configuration = quiet(profile);
+        configuration.packets_per_second = 1000;
+        World box(configuration);
+        box.settle();
+        box.run(60s);
+        box.filter(0, 0, World::Filter::beacons, {Kind::tcp, Kind::icmp});
+        box.run(2min);
+        nothing_moved(box);
+        CHECK(box.verdict(0, 0) == Verdict::probe_filtered);
+    }
 }
 
 TEST_CASE("the data plane dies: nothing moves") {

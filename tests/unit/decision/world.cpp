@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "controlplane/controller/options.h"
+#include "controlplane/probe/answer.h"
 
 namespace world {
 
@@ -28,6 +29,7 @@ decision::Result result_of(probe::Result result) {
 decision::ProbeOutcome translate(const probe::Outcome& outcome) {
     decision::ProbeOutcome evidence;
     evidence.probe_class = static_cast<decision::ProbeClass>(outcome.probe_class);
+    evidence.kind = static_cast<decision::ProbeKind>(outcome.kind);
     evidence.family = outcome.family;
     evidence.uplink = outcome.uplink;
     evidence.set = outcome.set;
@@ -86,7 +88,7 @@ World::World(Configuration configuration)
     }
     for (unsigned t = 0; t < configuration_.targets; ++t) {
         const TargetId id(static_cast<std::uint16_t>(t));
-        probe_options_.targets.push_back({id, target(t)});
+        probe_options_.targets.push_back({id, target(t), configuration_.second});
         brain.targets.push_back({id, AsNumber(64501 + t % 3), configuration_.family});
     }
     start();
@@ -350,7 +352,7 @@ void World::send(const probe::Send& out) {
         if (out.source != beacon(s, 0) && out.source != beacon(s, 1))
             continue;
         arrival = way_in(s, inside);
-        if (!arrival || filtered_[{*arrival, s}])
+        if (!arrival || (filtered_[{*arrival, s}] && filtered_kinds_.contains(out.kind)))
             return;
         const auto null = null_[{*arrival, s}];
         // A null route beyond u spares u's own hosts; one inside spares nobody who enters u, and
@@ -361,17 +363,14 @@ void World::send(const probe::Send& out) {
         if (inside != outside && null_[{inside, s}] == Null::inside)
             return;
     }
-    const auto head = probe::answer_echo_request(out.head, out.size, out.source, out.destination);
+    const auto answer = probe::answer(out);
     const auto life = life_;
     const Duration jitter(static_cast<std::int64_t>(
         random() * 0.2 * static_cast<double>(configuration_.rtt.count())));
-    later(configuration_.rtt + jitter, [this, life, head = *head, size = out.size, way = *arrival,
+    later(configuration_.rtt + jitter, [this, life, answer = *answer, way = *arrival,
                                         source = out.destination, destination = out.source] {
-        if (life != life_ || !prober_)
-            return;
-        std::vector<std::uint8_t> message(head.begin(), head.end());
-        message.resize(size);
-        probe_in(probe::Reply{uplink(way), source, destination, message});
+        if (life == life_ && prober_)
+            probe_in(probe::Reply{uplink(way), source, destination, answer.message, answer.kind});
     });
 }
 

@@ -42,6 +42,7 @@ struct Configuration {
     decision::Mode mode = decision::Mode::automatic;
     decision::FailBack fail_back = decision::FailBack::manual;
     std::function<void(decision::Thresholds&)> adjust{};
+    std::optional<probe::SecondKind> second{};  // what targets answer besides ICMP
 };
 
 struct Event {
@@ -67,8 +68,10 @@ class World {
         null_[{uplink, set}] = where;
     }
     enum class Filter { none, beacons };
-    void filter_icmp(unsigned uplink, unsigned set, Filter filter) {
+    void filter(unsigned uplink, unsigned set, Filter filter,
+                std::set<probe::Kind> kinds = {probe::Kind::icmp}) {
         filtered_[{uplink, set}] = filter == Filter::beacons;
+        filtered_kinds_ = std::move(kinds);
     }
     // The data path of an uplink: carrier stays unless link() says otherwise.
     enum class State { down, up };
@@ -180,6 +183,7 @@ class World {
     std::uint64_t life_ = 0;  // of detourd; what belongs to an earlier one is dropped
     std::map<std::pair<unsigned, unsigned>, Null> null_;
     std::map<std::pair<unsigned, unsigned>, bool> filtered_;
+    std::set<probe::Kind> filtered_kinds_;
     std::vector<bool> paths_, links_, sessions_;
     std::map<std::pair<unsigned, unsigned>, Heard> told_;  // on the session
     std::set<std::pair<unsigned, unsigned>> was_told_;

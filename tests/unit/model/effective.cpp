@@ -62,7 +62,7 @@ TEST_CASE("every key of the configuration is in the effective one of some exampl
     for (const char* name : {"minimal", "two-provider", "kernel-container"})
         for (const Setting& setting : effective(example(name)))
             shown.insert(setting.path.back());
-    const std::set<std::string> of_targets{"asn", "addresses", "own"};
+    const std::set<std::string> of_targets{"asn", "addresses", "own", "second-kind"};
     for (const keys::Section& section : keys::sections) {
         if (section.name == "the top level")
             continue;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "controlplane/controller/options.h"
+#include "controlplane/probe/answer.h"
 #include "controlplane/probe/prober.h"
 
 namespace bench {
@@ -64,6 +65,13 @@ inline Options options(Profile profile, unsigned sets = 2) {
     return result;
 }
 
+// Every target answers TCP or UDP as well.
+inline Options with_second(Options given, SecondKind second = {Kind::tcp, 443}) {
+    for (auto& target : given.targets)
+        target.second = second;
+    return given;
+}
+
 struct Sent {
     Instant at{};
     Send send;
@@ -101,7 +109,7 @@ class Bench {
             }
             const auto reply = replies.begin()->second;
             replies.erase(replies.begin());
-            tell(Reply{reply.arrival, reply.source, reply.destination, reply.message});
+            tell(Reply{reply.arrival, reply.source, reply.destination, reply.message, reply.kind});
         }
     }
     void watch(unsigned uplink, unsigned set, Level level, Family family = Family::ipv4) {
@@ -142,11 +150,13 @@ class Bench {
         UplinkId arrival;
         Address source, destination;
         std::vector<std::uint8_t> message;
+        Kind kind = Kind::icmp;
     };
     Prober prober;
     Instant now{1h};
     // Round trip of a probe; nothing: no answer.
     std::function<std::optional<Duration>(const Send&)> answer = [](const Send&) { return 20ms; };
+    Manner manner = Manner::closed;
     std::vector<Sent> sent;
     std::vector<Concluded> concluded;
     std::multimap<Instant, Answer> replies;
@@ -163,11 +173,9 @@ class Bench {
             const auto delay = answer(send);
             if (!delay)
                 continue;
-            const auto head =
-                answer_echo_request(send.head, send.size, send.source, send.destination);
-            Answer reply{send.uplink, send.destination, send.source, {head->begin(), head->end()}};
-            reply.message.resize(send.size);
-            replies.emplace(now + *delay, std::move(reply));
+            auto said = detour::probe::answer(send, manner);
+            replies.emplace(now + *delay, Answer{send.uplink, send.destination, send.source,
+                                                 std::move(said->message), said->kind});
         }
     }
 };

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <random>
+#include <set>
 
 #include "tests/unit/probe/bench.h"
 
@@ -113,5 +115,99 @@ TEST_CASE("what fits is not thinned, and hardly anything is withheld") {
         CHECK(box.prober.load().stretch == doctest::Approx(1));
         CHECK(static_cast<double>(box.prober.load().withheld) <
               0.03 * static_cast<double>(box.sent.size()));
+    }
+}
+
+namespace {
+
+// Anything that can happen to a prober, at random.
+Input anything(std::mt19937_64& lot, const Options& given) {
+    const auto uplink = UplinkId(static_cast<std::uint16_t>(lot() % given.uplinks.size()));
+    const auto set = PrefixSetId(static_cast<std::uint16_t>(lot() % given.sets.size()));
+    const auto family = lot() % 3 == 0 ? Family::ipv6 : Family::ipv4;
+    switch (lot() % 6) {
+        case 0:
+            return UplinkUsable{uplink, lot() % 4 == 0 ? Usability::unusable : Usability::usable};
+        case 1:
+            return Carried{set, family, uplink};
+        case 2:
+            return ProveTunnel{uplink, family};
+        case 3:
+            return SetTarget{TargetId(static_cast<std::uint16_t>(lot() % given.targets.size())),
+                             lot() % 3 == 0 ? Retirement::retired : Retirement::in_use};
+        default:
+            return SetLevel{uplink, set, family, static_cast<Level>(lot() % 4)};
+    }
+}
+
+std::size_t fullest(const std::vector<Sent>& sent) {
+    std::size_t most = 0;
+    for (std::size_t i = 0, j = 0; i < sent.size(); ++i) {
+        while (sent[i].at - sent[j].at >= 1s)
+            ++j;
+        most = std::max(most, i - j + 1);
+    }
+    return most;
+}
+
+}  // namespace
+
+TEST_CASE("whatever happens: per target and in all, no second ever holds more than the cap") {
+    std::size_t probes = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        CAPTURE(seed);
+        std::mt19937_64 lot(seed);
+        const auto profile = every_profile[seed % every_profile.size()];
+        auto given = options(profile, static_cast<unsigned>(1 + lot() % 9));
+        given.seed = seed;
+        if (lot() % 4 != 0)
+            given = with_second(given, {lot() % 2 == 0 ? Kind::tcp : Kind::udp, 443});
+        if (lot() % 2 == 0)
+            given.probe_limit = static_cast<std::uint32_t>(1 + lot() % 200);
+        Bench box(given);
+        const double loss = static_cast<double>(lot() % 100) / 100;
+        box.answer = [&](const Send&) {
+            return static_cast<double>(lot() % 100) / 100 < loss
+                       ? std::nullopt
+                       : std::optional<Duration>(Duration(std::chrono::milliseconds(lot() % 400)));
+        };
+        for (int step = 0; step < 60; ++step) {
+            box.tell(anything(lot, given));
+            box.run(std::chrono::milliseconds(lot() % 1500));
+        }
+        for (const auto& [destination, most] : box.fullest_second(Instant{}))
+            CHECK(most <= schedule(profile).suspect_rate);
+        if (given.probe_limit)
+            CHECK(fullest(box.sent) <= *given.probe_limit);
+        probes += box.sent.size();
+    }
+    CHECK(probes > 100'000);
+}
+
+TEST_CASE("the suspicion rate with two kinds is kept too, and never outlasts its time") {
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        const auto limits = schedule(profile);
+        Bench box(with_second(options(profile)));
+        watch_all(box, 2, Level::watched);
+        box.run(20s);
+        const auto start = box.now;
+        watch_all(box, 2, Level::suspect);
+        box.run(60s);
+        for (const auto& [destination, most] : box.fullest_second(Instant{}))
+            CHECK(most <= limits.suspect_rate);
+        // Seconds that held more than the idle rate: at most burst_length and a sixth of the rest.
+        const auto allowed = limits.burst_length + (60s - limits.burst_length) / 6 + 2s;
+        std::map<Address, std::set<std::int64_t>> busy;
+        std::map<std::pair<Address, std::int64_t>, unsigned> in_second;
+        for (const auto& each : box.sent)
+            if (each.at >= start) {
+                const auto second = (each.at - start) / 1s;
+                if (++in_second[{each.send.destination, second}] > limits.idle_rate)
+                    busy[each.send.destination].insert(second);
+            }
+        CHECK(!busy.empty());
+        for (const auto& [destination, seconds] : busy)
+            CHECK(static_cast<std::int64_t>(seconds.size()) <= allowed / 1s + 8);
     }
 }
