@@ -15,14 +15,16 @@ SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
 class Ovs:
-    def __init__(self, node, *, program: str = "ovs-vswitchd", settings: dict | None = None, prefix: tuple = ()):
+    def __init__(self, node, *, program: str = "ovs-vswitchd", settings: dict | None = None, prefix: tuple = (),
+                 environment: dict | None = None):
         """`settings` are of other_config, set before the switch starts; `prefix` goes before its command."""
         self.node = node
         self.folder = node.lab.path(f"{node.name}-ovs")
         os.makedirs(self.folder)
         database, self.socket = os.path.join(self.folder, "conf.db"), os.path.join(self.folder, "db.sock")
         self.control = os.path.join(self.folder, "switch.ctl")
-        self.environment = {"OVS_RUNDIR": self.folder, "OVS_LOGDIR": self.folder, "OVS_DBDIR": self.folder}
+        self.environment = {"OVS_RUNDIR": self.folder, "OVS_LOGDIR": self.folder, "OVS_DBDIR": self.folder,
+                            **(environment or {})}
         run(["ovsdb-tool", "create", database, SCHEMA])
         node.start("ovsdb", ["ovsdb-server", database, f"--remote=punix:{self.socket}",
                              f"--unixctl={self.folder}/ovsdb.ctl"], environment=self.environment)
@@ -46,11 +48,14 @@ class Ovs:
     def bridge(self, name: str, *ports: tuple):
         """A bridge of the user-space datapath; each port is its name, and what `set interface` says of it."""
         self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev", "fail-mode=secure")
-        for port, *words in ports:
-            self.vsctl("add-port", name, port, *(("--", "set", "interface", port, *words) if words else ()))
-            said = self.vsctl("get", "interface", port, "error").strip()
-            if said not in ("[]", '""'):
-                raise Failed(f"Open vSwitch: port {port}: {said}")
+        for port in ports:
+            self.port(name, *port)
+
+    def port(self, bridge: str, name: str, *words: str):
+        self.vsctl("add-port", bridge, name, *(("--", "set", "interface", name, *words) if words else ()))
+        said = self.vsctl("get", "interface", name, "error").strip()
+        if said not in ("[]", '""'):
+            raise Failed(f"Open vSwitch: port {name}: {said}")
 
     def flows(self, bridge: str, *flows: str):
         path = os.path.join(self.folder, f"{bridge}.flows")

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 from lab import build, sandbox  # noqa: E402  (the path comes first)
-from lab.fastpath import footprint, hugepages, measure, subjects  # noqa: E402
+from lab.fastpath import footprint, hugepages, measure, ovs, subjects  # noqa: E402
 from lab.fastpath.cases import CASES, Job  # noqa: E402
 from lab.process import Failed  # noqa: E402
 from lab.topology import Lab  # noqa: E402
@@ -29,7 +29,7 @@ PUBLISHED = "VPP on an AMD Zen 5 at 2596 MHz, 10,000 routes: forward 2.6, encap 
 def arguments_of(words: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="tools/bench fastpath", description="Cycles a packet of detour's fast path, beside testpmd on the same core.")
-    parser.add_argument("--peers", action="store_true", help="testpmd macswap as well")
+    parser.add_argument("--peers", action="store_true", help="testpmd macswap and Open vSwitch with DPDK as well")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how often each is timed, in turns (default: 7)")
     parser.add_argument("--seconds", type=float, default=0.5, metavar="S", help="how long each time (default: 0.5)")
     parser.add_argument("--case", action="append", choices=CASES, help="this case only; may be repeated")
@@ -132,7 +132,7 @@ def line_of(row: dict) -> str:
 
 def bench(arguments, pollers) -> dict:
     result = {"rounds": arguments.rounds, "hugepages": hugepages.free_megabytes() >= subjects.MEGABYTES, "results": []}
-    kinds = [subjects.Detour, subjects.TestpmdIo] + ([subjects.TestpmdMacswap] if arguments.peers else [])
+    kinds = [subjects.Detour, subjects.TestpmdIo] + ([subjects.TestpmdMacswap, ovs.OvsDpdk] if arguments.peers else [])
     jobs = jobs_of(arguments)
     pages = "hugepages" if hugepages.free_megabytes() >= subjects.MEGABYTES else "no hugepages"
     say(f"TSC {measure.tsc_hertz() / 1e6:.0f} MHz, worker on core {subjects.WORKER_CORE}, {pages}, {arguments.rounds} rounds "
@@ -140,7 +140,7 @@ def bench(arguments, pollers) -> dict:
     say(f"  {'subject':16} {'case':19} {'routes':>8}  cycles     min -    max    Mpps  ratio")
     with Lab("bench") as lab:
         for job in jobs if arguments.only != "footprint" else []:
-            contest = Contest(lab, job, kinds, pollers)
+            contest = Contest(lab, job, [kind for kind in kinds if kind.can_do(job)], pollers)
             contest.play(arguments.rounds, arguments.seconds)
             for row in contest.rows():
                 say(line_of(row))

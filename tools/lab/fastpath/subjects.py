@@ -58,6 +58,10 @@ class Subject:
 
     # For each kind to say.
 
+    @staticmethod
+    def can_do(job: Job) -> bool:
+        return True
+
     def launch(self, out_device: str):
         """Start it; `out_device` is DPDK's name and arguments of the second device."""
         raise NotImplementedError
