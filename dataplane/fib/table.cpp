@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
+#include <cstdlib>
 #include <new>
 #include <unordered_set>
 
@@ -47,13 +49,36 @@ constexpr std::size_t mapped_size(std::uint32_t capacity) {
 
 }  // namespace
 
+// Splits that differ: far more than tables have next hops times lengths. All that a node could name
+// (most_splits) would be 400 kB, cleared for each of a box's dozens of tables at every start of
+// one.
+constexpr std::size_t split_room = 4096;
+
 void BlockArena::Unmap::operator()(std::uint32_t* slots) const {
     munmap(slots, size);
 }
 
 BlockArena::BlockArena(std::uint32_t capacity)
     : slots_(map_slots(mapped_size(capacity)), Unmap{mapped_size(capacity)}),
-      capacity_(capacity * block_size) {}
+      splits_(static_cast<Split*>(std::calloc(split_room, sizeof(Split))), std::free),
+      capacity_(capacity * block_size) {
+    if (splits_ == nullptr)
+        throw std::bad_alloc();
+}
+
+std::optional<std::uint16_t> BlockArena::place_of(const Split& split) {
+    const std::uint64_t key =
+        std::uint64_t{split.inside} << 32 | std::uint64_t{split.outside} << 16 | split.mask;
+    if (const auto found = split_places_.find(key); found != split_places_.end())
+        return found->second;
+    static_assert(split_room <= most_splits);
+    if (split_places_.size() == split_room)
+        return std::nullopt;
+    const auto place = static_cast<std::uint16_t>(split_places_.size());
+    splits_[place] = split;
+    split_places_.emplace(key, place);
+    return place;
+}
 
 std::uint32_t BlockArena::allocate() {
     if (!free_.empty()) {
@@ -101,7 +126,8 @@ class Table::Writer {
                 return false;
         return true;
     }
-    // Gives back blocks on the way to `prefix` whose slots have all become one leaf.
+    // Gives back blocks on the way to `prefix` whose slots have all become one leaf, or all but one
+    // prefix's.
     void collapse(const Prefix& prefix) {
         const auto octets = prefix.address().bytes();
         collapse(table_.root_[root_index(octets)], octets.subspan(2), prefix.length(), 16);
@@ -122,6 +148,9 @@ class Table::Writer {
         }
         std::uint32_t* node = &table_.root_[root_index(octets)];
         for (unsigned depth = 16;; depth += 8) {
+            if (length <= depth + 8 && (*node & not_a_leaf) == 0 &&
+                make_split(*node, octets[depth / 8], mask_of(length - depth), leaf))
+                return true;
             if (!own(*node))
                 return false;
             std::uint32_t* const slot = slots_ + (*node & ~branch) + octets[depth / 8];
@@ -131,6 +160,23 @@ class Table::Writer {
             }
             node = slot;
         }
+    }
+
+    // Of the first 1 to 8 bits of an octet.
+    [[nodiscard]] static std::uint8_t mask_of(unsigned bits) {
+        return static_cast<std::uint8_t>(0xff00U >> bits);
+    }
+
+    // A leaf becomes a split, with another leaf for the octets like `octet`. False when there is no
+    // place for it.
+    bool make_split(std::uint32_t& node, std::uint8_t octet, std::uint8_t mask, LeafIndex inside) {
+        const auto outside = static_cast<LeafIndex>(node);
+        if (inside == outside)
+            return true;
+        const auto place = table_.arena_->place_of({inside, outside, mask});
+        if (place)
+            node = split | std::uint32_t{octet} << 16 | *place;
+        return place.has_value();
     }
 
     [[nodiscard]] bool is_own(std::uint32_t block) const {
@@ -150,12 +196,24 @@ class Table::Writer {
             std::copy_n(slots_ + before, BlockArena::block_size, slots_ + block);
             table_.arena_->drop_inherited(before);
         } else {
-            std::fill_n(slots_ + block, BlockArena::block_size, node);
+            spread(node, slots_ + block);
         }
         if (!owns_all_)
             own_.insert(block);
         node = branch | block;
         return true;
+    }
+
+    // The 256 slots that a leaf or a split stands for.
+    void spread(std::uint32_t node, std::uint32_t* slots) {
+        if ((node & split) == 0) {
+            std::fill_n(slots, BlockArena::block_size, node);
+            return;
+        }
+        const Split& choice = table_.arena_->splits()[node & 0xffff];
+        for (std::uint32_t octet = 0; octet < BlockArena::block_size; ++octet)
+            slots[octet] =
+                (((node >> 16) ^ octet) & choice.mask) == 0 ? choice.inside : choice.outside;
     }
 
     void fill(std::uint32_t* first, std::uint32_t count, LeafIndex leaf) {
@@ -187,15 +245,57 @@ class Table::Writer {
             return;
         if (length > depth + 8)
             collapse(slots_[block + octets[0]], octets.subspan(1), length, depth + 8);
-        const std::uint32_t first = slots_[block];
-        const bool is_uniform = (first & branch) == 0 &&
-                                std::all_of(slots_ + block, slots_ + block + BlockArena::block_size,
-                                            [first](std::uint32_t slot) { return slot == first; });
-        if (!is_uniform)
+        const std::span<const std::uint32_t> slots(slots_ + block, BlockArena::block_size);
+        const bool is_leaves =
+            std::ranges::all_of(slots, [](std::uint32_t slot) { return (slot & not_a_leaf) == 0; });
+        if (!is_leaves)
+            return;
+        const auto instead = folded(slots);
+        if (!instead)
             return;
         release(block);
-        node = first;
+        node = *instead;
     }
+
+    // One node that says what these 256 leaves say: nothing if there is none.
+    std::optional<std::uint32_t> folded(std::span<const std::uint32_t> slots) {
+        // Where the first slot's leaf ends, and where the last one's begins.
+        const auto differs_from = [](std::uint32_t leaf) {
+            return [leaf](std::uint32_t slot) { return slot != leaf; };
+        };
+        const std::uint32_t first = slots.front();
+        const auto end = std::ranges::find_if(slots, differs_from(first));
+        if (end == slots.end())
+            return first;
+        const auto head = static_cast<std::uint32_t>(end - slots.begin());
+        const std::uint32_t middle = *end;
+        const auto rest = slots.subspan(head);
+        const auto tail = static_cast<std::uint32_t>(
+            std::ranges::find_if(rest, differs_from(middle)) - rest.begin());
+        const bool ends_there = head + tail == slots.size();
+        if (!ends_there && !std::ranges::all_of(slots.subspan(head + tail),
+                                                [first](auto slot) { return slot == first; }))
+            return std::nullopt;
+        // The run in the middle is inside, or (if it reaches the end) what is before it may be.
+        for (const auto& [from, count, inside, outside] :
+             {Run{head, tail, middle, first}, Run{0, ends_there ? head : 0, first, middle}}) {
+            if (!std::has_single_bit(count) || from % count != 0)
+                continue;
+            std::uint32_t node = outside;
+            const auto mask = static_cast<std::uint8_t>(~(count - 1));
+            if (make_split(node, static_cast<std::uint8_t>(from), mask,
+                           static_cast<LeafIndex>(inside)))
+                return node;
+        }
+        return std::nullopt;
+    }
+
+    struct Run {
+        std::uint32_t from;
+        std::uint32_t count;
+        std::uint32_t inside;
+        std::uint32_t outside;
+    };
 
     Table& table_;
     std::uint32_t* slots_;
@@ -244,6 +344,7 @@ Table::Table(Family family, std::span<const Entry> entries)
     }
     arena_ = std::make_shared<BlockArena>(2 * needed_blocks(entries) + spare_blocks);
     blocks_ = arena_->slots();
+    splits_ = arena_->splits();
     version_ = arena_->begin_version();
     // A covering prefix comes before those it covers: a longer one then overwrites its part, and a
     // new block starts as a copy of what it splits.
@@ -257,6 +358,7 @@ Table::Table(const Table& before)
       root_(before.root_),
       arena_(before.arena_),
       blocks_(before.blocks_),
+      splits_(before.splits_),
       version_(arena_->begin_version()) {
     assert(before.version_ + 1 == version_);
 }

