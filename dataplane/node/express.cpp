@@ -262,11 +262,14 @@ class Express::Sending {
     [[nodiscard]] std::size_t run_length(std::span<const Traveller> packets,
                                          std::uint16_t adjacency) const {
         const Traveller& first = packets.front();
-        const Adjacency& next = context_.state->adjacencies[adjacency];
+        const ForwardingState& state = *context_.state;
+        const std::uint16_t mtu = state.adjacencies[adjacency].mtu;
+        // One leaf is one next hop, but for a group.
+        const bool is_group = state.leaves[first.leaf].adjacency != adjacency;
         std::size_t count = 1;
         while (count < packets.size() && packets[count].leaf == first.leaf &&
-               packets[count].origin == first.origin && packets[count].size <= next.mtu &&
-               adjacency_of(packets[count]) == adjacency)
+               packets[count].origin == first.origin && packets[count].size <= mtu &&
+               (!is_group || adjacency_of(packets[count]) == adjacency))
             ++count;
         return count;
     }
