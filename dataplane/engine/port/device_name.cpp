@@ -47,6 +47,10 @@ Driver driver_of(std::string_view name) {
 
 constexpr std::size_t page_size = 4096;
 constexpr std::size_t usual_frame_size = 2048;  // the driver's own choice
+// Of a ring, one each way. The driver's own choice holds 512 frames: a millisecond of 500,000
+// packets a second, and a worker that shares its core is not woken sooner (38 % of a flood were
+// lost there, BFD among them; with 2,048 frames 9 %).
+constexpr std::size_t ring_bytes = 8U << 20U;
 // What the kernel puts before a frame in the ring (TPACKET2_HDRLEN, aligned), and an Ethernet
 // header with a VLAN tag.
 constexpr std::size_t frame_overhead = 80 + 18;
@@ -111,9 +115,13 @@ std::string DeviceName::arguments(std::uint16_t mtu) const {
     std::string text = name_;
     for (const auto& [key, value] : arguments_)
         text += value.empty() ? fmt::format(",{}", key) : fmt::format(",{}={}", key, value);
+    if (driver_ != Driver::af_packet)
+        return text;
     const std::size_t size = frame_size(mtu);
-    if (driver_ == Driver::af_packet && size > usual_frame_size && !argument("framesz"))
-        text += fmt::format(",framesz={},blocksz={},framecnt=512", size, std::max(size, page_size));
+    if (size > usual_frame_size && !argument("framesz"))
+        text += fmt::format(",framesz={},blocksz={}", size, std::max(size, page_size));
+    if (!argument("framesz") && !argument("framecnt"))
+        text += fmt::format(",framecnt={}", ring_bytes / size);
     return text;
 }
 
