@@ -45,6 +45,12 @@ bool Decider::Machine::are_links_down() const {
         first = std::min(first, uplink.link_changed);
         last = std::max(last, uplink.link_changed);
     }
+    // None was up since the start: while they come up nobody knows yet, and that is no fault.
+    if (last == Instant::min())
+        return started && now >= *started + limits().startup_grace;
+    // One never was, and is no party to what fell now.
+    if (first == Instant::min())
+        return false;
     return last - first <= limits().twins_together;
 }
 

@@ -446,6 +446,27 @@ TEST_CASE("all links lose carrier within 50 ms: DATAPLANE-DOWN, nothing moves") 
     nothing_moved(box);
 }
 
+TEST_CASE("links that were not up yet since the start are no fault until the grace is over") {
+    World box(of(Profile::fast));
+    box.settle();
+    // Known down until the kernel was read, as at every start.
+    box.restart(1s, {500ms, 500ms});
+    const Instant start = box.now();
+    box.run(10s);
+    CHECK_FALSE(box.first(0, 0, Verdict::dataplane_down, start));
+    CHECK(box.verdict(0, 0) == Verdict::healthy);
+    box.restart(1s, {500ms, 500ms});
+    const Instant again = box.now();
+    box.link(0, World::State::down);
+    box.link(1, World::State::down);
+    box.run(1min);
+    CHECK(box.verdict(0, 0) == Verdict::dataplane_down);
+    const auto said = box.first(0, 0, Verdict::dataplane_down, again);
+    REQUIRE(said);
+    CHECK(*said >= again + box.options().thresholds.startup_grace);
+    nothing_moved(box);
+}
+
 TEST_CASE("everything beyond the box dies at once: LOCAL-FAULT, nothing moves") {
     for (const auto profile : every_profile) {
         World box(of(profile));
