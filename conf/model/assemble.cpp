@@ -137,7 +137,7 @@ Config assemble(const Draft& draft) {
     take(config.policy.fail_back_window, draft.fail_back_window);
     take(config.policy.lan_dead, draft.lan_dead);
     config.timing = timing_of(config.detect.profile);
-    for (const Override& override : draft.overrides)
+    for (const TimingOverride& override : draft.timing_overrides)
         config.timing.*override.member = override.duration.value;
     return config;
 }

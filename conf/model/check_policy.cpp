@@ -23,7 +23,8 @@ bool may_be_zero(Duration Timing::*member) {
     return false;
 }
 
-void check_override(const Override& override, const Timing& profile, const Complaints& complaints) {
+void check_override(const TimingOverride& override, const Timing& profile,
+                    const Complaints& complaints) {
     const auto& [duration, place] = override.duration;
     if (duration == Duration::zero() && !may_be_zero(override.member))
         complaints.error(place, fmt::format("may not be 0; the profile's value is {}",
@@ -41,7 +42,7 @@ void check_override(const Override& override, const Timing& profile, const Compl
 
 void check_policy(const Draft& draft, const Complaints& complaints) {
     const Timing profile = timing_of(draft.profile ? draft.profile->value : Profile::careful);
-    for (const Override& override : draft.overrides)
+    for (const TimingOverride& override : draft.timing_overrides)
         check_override(override, profile, complaints);
     if (draft.fail_back && draft.fail_back->value == FailBack::window &&
         !draft.fail_back_window.was_given)

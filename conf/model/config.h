@@ -194,6 +194,17 @@ struct Policy {
     LanDead lan_dead = LanDead::announce;
 };
 
+// Values that hold for a time only, for which somebody answers (overrides.h).
+struct Override {
+    std::string name;
+    std::string owner;
+    std::optional<std::string> reason;
+    WallTime until;
+    std::map<std::string, std::string> values;  // path -> as written: policy.fail-back -> auto
+    bool is_in_force = false;                   // when the configuration was read
+    Position position;
+};
+
 struct Config {
     std::filesystem::path file;
     Router router;
@@ -203,7 +214,8 @@ struct Config {
     std::vector<PrefixSet> prefix_sets;
     Detect detect;
     Policy policy;
-    Timing timing;         // the profile's, with what `detect` and `policy` override
+    Timing timing;  // the profile's, with what `detect` and `policy` override
+    std::vector<Override> overrides;
     Diagnostics warnings;  // what check says about a configuration that is in force all the same
     std::map<std::string, Position> written;  // every value that the file gives, by its path
 

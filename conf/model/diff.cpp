@@ -23,7 +23,8 @@ using Settings = std::map<std::string, Setting>;
 // Of an entry with a name ("ports.lan0"): its settings come and go with it. Empty for others.
 std::string entry_of(const Setting& setting) {
     const std::string& section = setting.path.front();
-    const bool is_named = section == "ports" || section == "uplinks" || section == "prefix-sets";
+    const bool is_named = section == "ports" || section == "uplinks" || section == "prefix-sets" ||
+                          section == "overrides";
     return is_named && setting.path.size() > 2 ? section + "." + setting.path[1] : std::string();
 }
 

@@ -98,7 +98,7 @@ struct TargetDraft {
 };
 
 // A duration that overrides one of the profile's.
-struct Override {
+struct TimingOverride {
     Located<Duration> duration;
     Duration Timing::*member;
 };
@@ -131,7 +131,7 @@ struct Draft {
     Given<FailBack> fail_back;
     Given<DailyWindow> fail_back_window;
     Given<LanDead> lan_dead;
-    std::vector<Override> overrides;
+    std::vector<TimingOverride> timing_overrides;
 
     [[nodiscard]] bool is_kernel() const { return kind && kind->value == DataplaneKind::kernel; }
     [[nodiscard]] const PortDraft* find_port(std::string_view name) const;

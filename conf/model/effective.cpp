@@ -11,6 +11,9 @@
 #include <string_view>
 #include <utility>
 
+#include "conf/model/versions.h"
+#include "conf/types/wall_time.h"
+
 namespace detour::model {
 namespace {
 
@@ -112,7 +115,12 @@ Path operator+(Path path, std::string_view key) {
 // Collects settings and finds out where each comes from.
 class Collector {
  public:
-    explicit Collector(const Config& config) : config_(config) {}
+    explicit Collector(const Config& config) : config_(config) {
+        for (const Override& override : config.overrides)
+            for (const auto& [path, text] : override.values)
+                if (override.is_in_force)
+                    overridden_.emplace(path, &override);
+    }
 
     template <class T>
     void value(Path path, const T& value) {
@@ -142,12 +150,18 @@ class Collector {
             setting.source = Setting::Source::file;
             setting.position = written->second;
         }
+        if (const auto found = overridden_.find(setting.name()); found != overridden_.end()) {
+            const Override& override = *found->second;
+            setting.source = Setting::Source::override;
+            setting.origin = fmt::format("{} of {} until {}", override.name, override.owner,
+                                         detour::to_string(override.until));
+        }
         settings_.push_back(std::move(setting));
     }
     // The last one, unless the file gives it.
     Setting& otherwise(Setting::Source source, std::string origin) {
         Setting& last = settings_.back();
-        if (last.source != Setting::Source::file) {
+        if (last.source != Setting::Source::file && last.source != Setting::Source::override) {
             last.source = source;
             last.origin = std::move(origin);
         }
@@ -157,6 +171,7 @@ class Collector {
 
  private:
     const Config& config_;
+    std::map<std::string, const Override*> overridden_;  // by path
     std::vector<Setting> settings_;
 };
 
@@ -307,6 +322,17 @@ void collect_policy(Collector& out, const Config& config) {
     collect_timing(out, config, "policy");
 }
 
+void collect_overrides(Collector& out, const Config& config) {
+    for (const Override& override : config.overrides) {
+        const Path path{"overrides", override.name};
+        out.value(path + "until", detour::to_string(override.until));
+        out.value(path + "owner", override.owner);
+        out.value(path + "reason", override.reason);
+        for (const auto& [key, text] : override.values)
+            out.value(path + "set" + key, text);
+    }
+}
+
 // Plain where YAML and our reader cannot take it for anything else.
 std::string as_scalar(std::string_view text) {
     constexpr std::string_view plain =
@@ -362,7 +388,7 @@ std::string Setting::text() const {
 
 std::vector<Setting> effective(const Config& config) {
     Collector out(config);
-    out.value({"version"}, std::uint32_t{1});
+    out.value({"version"}, std::uint32_t{versions().current});
     out.value({"router", "name"}, config.router.name);
     out.value({"router", "asn"}, config.router.asn);
     out.value({"router", "id"}, config.router.id);
@@ -378,6 +404,7 @@ std::vector<Setting> effective(const Config& config) {
     collect_prefix_sets(out, config);
     collect_detect(out, config);
     collect_policy(out, config);
+    collect_overrides(out, config);
     return out.take();
 }
 
@@ -385,6 +412,8 @@ std::string source_text(const Setting& setting) {
     switch (setting.source) {
         case Setting::Source::file:
             return fmt::format("line {}", setting.position.line);
+        case Setting::Source::override:
+            return fmt::format("override {}, line {}", setting.origin, setting.position.line);
         case Setting::Source::profile:
             return "profile " + setting.origin;
         case Setting::Source::standard:

@@ -19,6 +19,7 @@ struct Setting {
         profile,   // the profile's figure
         standard,  // what holds when nothing is said
         derived,   // follows from other settings
+        override,  // of an override that is in force (overrides.h)
     };
 
     std::vector<std::string> path;    // {"uplinks", "provider", "bgp", "hold"}
@@ -26,7 +27,7 @@ struct Setting {
     enum class Shape : std::uint8_t { scalar, list, lines } shape = Shape::scalar;
     Source source = Source::standard;
     Position position = {};   // in the file
-    std::string origin = {};  // derived: from what; profile: its name
+    std::string origin = {};  // derived: from what; profile: its name; override: whose, until when
     // Has no value, or a key of its own: shown, and not to be written into a file.
     bool is_only_shown = false;
 

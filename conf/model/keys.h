@@ -12,8 +12,9 @@ namespace detour::model::keys {
 
 using Key = std::string_view;
 
-inline constexpr std::array<Key, 8> document{"version", "router",      "dataplane", "ports",
-                                             "uplinks", "prefix-sets", "detect",    "policy"};
+inline constexpr std::array<Key, 9> document{"version", "router",  "dataplane",
+                                             "ports",   "uplinks", "prefix-sets",
+                                             "detect",  "policy",  "overrides"};
 inline constexpr std::array<Key, 4> router{"name", "asn", "id", "mode"};
 inline constexpr std::array<Key, 5> dataplane{"kind", "cores", "poll", "reassembly-entries",
                                               "reassembly-bytes"};
@@ -35,13 +36,14 @@ inline constexpr std::array<Key, 4> target{"asn", "addresses", "own", "second-ki
 inline constexpr std::array<Key, 11> policy{
     "fail-back", "fail-back-window", "lan-dead",    "withdraw-gate", "first-life",     "complete",
     "overlap",   "stair-step",       "stable-time", "canary",        "canary-interval"};
+inline constexpr std::array<Key, 4> temporary{"owner", "reason", "until", "set"};
 
 struct Section {
     std::string_view name;  // as a person would look for it
     std::span<const Key> keys;
 };
 
-inline constexpr std::array<Section, 11> sections{{{"the top level", document},
+inline constexpr std::array<Section, 12> sections{{{"the top level", document},
                                                    {"router", router},
                                                    {"dataplane", dataplane},
                                                    {"a port", port},
@@ -51,6 +53,7 @@ inline constexpr std::array<Section, 11> sections{{{"the top level", document},
                                                    {"a prefix set", prefix_set},
                                                    {"detect", detect},
                                                    {"a target", target},
-                                                   {"policy", policy}}};
+                                                   {"policy", policy},
+                                                   {"an override", temporary}}};
 
 }  // namespace detour::model::keys

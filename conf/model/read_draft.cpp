@@ -2,23 +2,10 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "conf/model/draft.h"
 #include "conf/model/keys.h"
+#include "conf/model/versions.h"
 
 namespace detour::model {
 namespace {
-
-// The promise: what a file of this version means does not change, and a newer detour reads it. A
-// file of a later version may mean by a known key what we do not know.
-Parsed<unsigned> parse_version(std::string_view text) {
-    const auto number = parse_number(text, 1, 1'000'000, "a version");
-    if (number && *number > 1)
-        return std::unexpected(
-            ParseError{"this file is of a later version than this detour reads (version: 1); "
-                       "a newer detour reads it",
-                       0});
-    if (!number)
-        return std::unexpected(ParseError{"this detour reads version: 1", 0});
-    return 1;
-}
 
 Section subsection(const Section& parent, std::string_view key, const Node& node,
                    std::span<const std::string_view> known) {
@@ -161,7 +148,7 @@ struct OverrideKey {
 void read_overrides(const Section& section, std::span<const OverrideKey> known, Draft& draft) {
     for (const OverrideKey& known_key : known)
         if (const auto duration = section.value(known_key.key, parse_duration))
-            draft.overrides.push_back({*duration, known_key.member});
+            draft.timing_overrides.push_back({*duration, known_key.member});
 }
 
 void read_detect(const Section& document, Draft& draft) {
@@ -218,7 +205,7 @@ Draft read_draft(const Node& document_node, std::filesystem::path directory,
     draft.has_prefix_sets_key = document.has("prefix-sets");
     if (!document.is_map())
         return draft;
-    (void)document.required("version", parse_version, "this detour reads version: 1");
+    document.require("version", what_is_read(versions()));  // its value: versions.h
     read_router(document, draft);
     read_dataplane(document, draft);
     document.require("ports", "name the interfaces that detour works with");

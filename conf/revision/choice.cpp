@@ -47,7 +47,7 @@ std::expected<Choice, std::string> read_revision(const Question& question, Numbe
     auto text = Store(question.state_dir).text(number);
     if (!text)
         return std::unexpected(text.error());
-    auto config = model::parse(*text, question.config_file);
+    auto config = model::parse(*text, question.config_file, question.now);
     if (!config)
         return std::unexpected(fmt::format("revision {} has errors for this detour: {}", number,
                                            headline(config.error().front())));
@@ -59,7 +59,7 @@ std::expected<Choice, model::Diagnostics> choose(const Question& question) {
     auto text = read_file(question.config_file);
     if (auto choice = instead(question, standing, text ? digest(*text) : std::string()))
         return std::move(*choice);
-    auto config = model::load(question.config_file);
+    auto config = model::load(question.config_file, question.now);
     if (config && text)
         return Choice{std::move(*config), std::move(*text), std::nullopt, {}};
     if (standing.current != 0)

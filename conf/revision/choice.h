@@ -38,7 +38,8 @@ struct Question {
     std::filesystem::path state_dir;
     Plane plane = Plane::control;
     Peer control = Peer::absent;
-    std::string boot;  // boot_id()
+    std::string boot;   // boot_id()
+    WallTime now = {};  // for what holds for a time
 };
 
 // The error: neither the file nor a revision can be run; the file's diagnostics.

@@ -21,6 +21,7 @@
 #include "conf/revision/choice.h"
 #include "controlplane/daemon/config_desk.h"
 #include "controlplane/daemon/daemon.h"
+#include "controlplane/io/clock.h"
 #include "controlplane/observe/log.h"
 
 namespace {
@@ -74,7 +75,8 @@ int run(int argc, char** argv) {
                                     .state_dir = options.state_dir,
                                     .plane = revision::Plane::control,
                                     .control = revision::Peer::absent,
-                                    .boot = revision::boot_id()});
+                                    .boot = revision::boot_id(),
+                                    .now = io::wall_now()});
     if (!choice) {
         std::cerr << model::to_string(choice.error());
         return cannot_start(program::ExitCode::configuration,

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <charconv>
 
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -36,7 +37,8 @@ revision::Question question(const program::Options& options) {
             .plane = revision::Plane::data,
             .control = is_detourd_running(options.run().api_socket()) ? revision::Peer::running
                                                                       : revision::Peer::absent,
-            .boot = revision::boot_id()};
+            .boot = revision::boot_id(),
+            .now = std::chrono::system_clock::now()};
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ std::expected<revision::Choice, Error> next_configuration(const program::Options
     const revision::Standing standing = revision::Store(options.state_dir).standing();
     if (revision::digest(*text) == standing.set_aside)
         return std::unexpected(Error{"the file was rolled back from and is still the same"});
-    auto config = model::parse(*text, options.config_file);
+    auto config = model::parse(*text, options.config_file, std::chrono::system_clock::now());
     if (!config)
         return std::unexpected(Error{headline(config.error().front())});
     return revision::Choice{std::move(*config), std::move(*text), std::nullopt, {}};

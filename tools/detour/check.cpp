@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -90,7 +91,7 @@ void print_json(const std::filesystem::path& file, const Diagnostics& diagnostic
 }
 
 int check(const std::filesystem::path& file, Output output) {
-    const auto config = model::load(file);
+    const auto config = model::load(file, std::chrono::system_clock::now());
     const Diagnostics& diagnostics = config ? config->warnings : config.error();
     const Counts counts = count(diagnostics);
     if (output == Output::json)

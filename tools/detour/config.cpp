@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 
 #include "conf/model/effective.h"
@@ -69,7 +70,8 @@ int show_config(const Context& context, const Wish& wish) {
         const auto text = revision::Store(context.options.state_dir).text(*wish.revision);
         if (!text)
             return refuse(context, text.error());
-        const auto config = model::parse(*text, context.options.config_file);
+        const auto config =
+            model::parse(*text, context.options.config_file, std::chrono::system_clock::now());
         if (!config)
             return refuse(context, headline(config.error().front()));
         return show(context, *text, *config, wish.revision, wish);

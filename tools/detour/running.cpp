@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -18,7 +19,8 @@ namespace {
 using nlohmann::json;
 
 std::expected<Running, ClientError> read_text(Running running, const Context& context) {
-    auto config = model::parse(running.text, context.options.config_file);
+    auto config =
+        model::parse(running.text, context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return std::unexpected(
             ClientError{ClientError::Kind::refused,
@@ -97,7 +99,7 @@ std::expected<Running, ClientError> find_running(const Context& context) {
 std::optional<Candidate> read_candidate(const Context& context, const std::filesystem::path& file) {
     model::Diagnostics diagnostics;
     if (auto text = revision::read_file(file)) {
-        if (auto config = model::parse(*text, file))
+        if (auto config = model::parse(*text, file, std::chrono::system_clock::now()))
             return Candidate{std::move(*text), std::move(*config)};
         else
             diagnostics = std::move(config.error());

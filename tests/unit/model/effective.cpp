@@ -62,13 +62,21 @@ TEST_CASE("every key of the configuration is in the effective one of some exampl
     for (const char* name : {"minimal", "two-provider", "kernel-container"})
         for (const Setting& setting : effective(example(name)))
             shown.insert(setting.path.back());
+    const auto night = parse(example_text("minimal") +
+                                 "overrides: {night: {owner: anna, until: "
+                                 "2026-11-22T06:00Z, set: {router.mode: "
+                                 "advise}}}\n",
+                             "t.yaml");
+    REQUIRE(night);
+    for (const Setting& setting : effective(*night))
+        shown.insert(setting.path.back());
     const std::set<std::string> of_targets{"asn", "addresses", "own", "second-kind"};
     for (const keys::Section& section : keys::sections) {
         if (section.name == "the top level")
             continue;
         for (const std::string_view key : section.keys) {
             const std::string name(key);
-            const bool is_section = name == "underlay" || name == "bgp";
+            const bool is_section = name == "underlay" || name == "bgp" || name == "set";
             const bool is_in_line = section.name == "a target" && of_targets.contains(name);
             CHECK_MESSAGE((is_section || is_in_line || shown.contains(name)), name);
         }

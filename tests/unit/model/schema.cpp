@@ -15,7 +15,9 @@
 #include <string>
 
 #include "conf/model/document.h"
+#include "conf/model/effective.h"
 #include "conf/model/keys.h"
+#include "conf/model/overrides.h"
 #include "tests/unit/model/example.h"
 
 using namespace detour::model;
@@ -62,9 +64,15 @@ bool has_type(const json& rule, const Node& node) {
 
 bool is_valid(const json& given, const Node& node);
 
+bool matches(const json& rule, const std::string& text) {
+    return std::regex_search(text, std::regex(rule.at("pattern").get<std::string>()));
+}
+
 bool is_valid_map(const json& rule, const Node& node) {
     for (std::size_t i = 0; i < node.keys.size(); ++i) {
         const std::string& key = node.keys[i].text;
+        if (rule.contains("propertyNames") && !matches(rule.at("propertyNames"), key))
+            return false;
         const bool is_known = rule.contains("properties") && rule.at("properties").contains(key);
         const json& value = is_known ? rule.at("properties").at(key)
                                      : rule.value("additionalProperties", json(true));
@@ -86,8 +94,7 @@ bool is_valid_scalar(const json& rule, const Node& node) {
         return false;
     if (rule.contains("maximum") && std::stoull(node.text) > rule.at("maximum"))
         return false;
-    return !rule.contains("pattern") ||
-           std::regex_search(node.text, std::regex(rule.at("pattern").get<std::string>()));
+    return !rule.contains("pattern") || matches(rule, node.text);
 }
 
 bool is_valid(const json& given, const Node& node) {
@@ -129,7 +136,8 @@ const std::map<std::string, std::string> places{
     {"a prefix set", "/properties/prefix-sets/additionalProperties"},
     {"detect", "/properties/detect"},
     {"a target", "/properties/detect/properties/targets/items"},
-    {"policy", "/properties/policy"}};
+    {"policy", "/properties/policy"},
+    {"an override", "/properties/overrides/additionalProperties"}};
 
 }  // namespace
 
@@ -163,4 +171,26 @@ TEST_CASE("every example is valid by the schema, and slips are not") {
     CHECK(!slip({{"ttl-security: true", "ttl-security: yes"}}));
     CHECK(!slip({{"asn: 64500, ", ""}}));
     CHECK(!slip({{"limit: 2Gbps", "limit: 2G"}}));
+    const auto override = [&](const std::string& text) {
+        return slip(
+            {{"policy: {fail-back: manual}", "overrides: {night: {owner: anna, " + text + "}}"}});
+    };
+    CHECK(override("until: 2026-11-22T06:00Z, set: {policy.fail-back: auto}"));
+    CHECK(!override("until: 2026-11-22T06:00, set: {policy.fail-back: auto}"));
+    CHECK(!override("until: 2026-11-22T06:00Z"));
+}
+
+TEST_CASE("the schema lets override what the model lets override") {
+    const json& names = schema().at(json::json_pointer(
+        "/properties/overrides/additionalProperties/properties/set/propertyNames"));
+    std::size_t count = 0;
+    for (const Setting& setting : effective(example("two-provider"))) {
+        CAPTURE(setting.name());
+        CHECK(matches(names, setting.name()) == can_be_overridden(setting.name()));
+        count += can_be_overridden(setting.name()) ? 1U : 0U;
+    }
+    CHECK(count == 22);
+    for (const char* none :
+         {"policy", "policy.", "uplinks.limit", "uplinks..limit", "detect.targets"})
+        CHECK_MESSAGE(matches(names, none) == can_be_overridden(none), none);
 }
