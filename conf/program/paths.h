@@ -34,6 +34,8 @@ class RunDir {
     [[nodiscard]] std::filesystem::path notify_socket() const { return path_ / "notify.sock"; }
     // `freeze` works without a daemon: while this file exists, nothing is moved.
     [[nodiscard]] std::filesystem::path freeze_file() const { return path_ / "freeze"; }
+    // Who ended the freeze, and why; until detourd has read it.
+    [[nodiscard]] std::filesystem::path thaw_file() const { return path_ / "thaw"; }
 
     // DPDK's --file-prefix: "detour-" and eight hexadecimal digits.
     [[nodiscard]] std::string eal_file_prefix() const;

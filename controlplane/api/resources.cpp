@@ -175,6 +175,13 @@ std::vector<Resource> resources(Sources given) {
              return request.body.is_object() ? sources->configure(request.body)
                                              : failure(422, "a JSON object is wanted");
          }},
+        {Resource::Method::get, "/v1/log-level",
+         [sources](const Request&) { return sources->log_level(json::object()); }},
+        {Resource::Method::post, "/v1/log-level",
+         [sources](const Request& request) {
+             return request.body.is_object() ? sources->log_level(request.body)
+                                             : failure(422, "a JSON object is wanted");
+         }},
         post("move"),
         post("failback"),
         post("abort"),

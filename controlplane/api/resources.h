@@ -44,6 +44,8 @@ struct Sources {
     std::function<Response(const std::vector<PeerName>&, const observe::RouteQuery&)> routes;
     // {"kind": "soft"|"hard", "actor", "reason"}, for these peers.
     std::function<Response(const std::vector<PeerName>&, const nlohmann::json& wish)> clear;
+    // {"levels", "for_s", "actor", "reason"}, or nothing to be told: {"levels", "rooms", ...}.
+    std::function<Response(const nlohmann::json& wish)> log_level;
 };
 
 // GET  /v1/status
@@ -55,6 +57,7 @@ struct Sources {
 // GET  /v1/bgp/routes    POST /v1/bgp/clear  (bgp.h)
 // POST /v1/move {"set", "to", "reason", "actor"}    POST /v1/failback {"set", "now", ...}
 // POST /v1/abort {"set", ...}
+// GET  /v1/log-level    POST /v1/log-level {"levels", "for_s", ...}: {"levels", "before", ...}
 [[nodiscard]] std::vector<Resource> resources(Sources sources);
 
 }  // namespace detour::api

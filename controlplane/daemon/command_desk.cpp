@@ -91,13 +91,26 @@ void CommandDesk::answer(const controller::CommandAnswer& answer) {
 }
 
 api::Response CommandDesk::configure(const nlohmann::json& wish) {
+    return ask_loop(handlers_.configure, wish, configure_patience);
+}
+
+api::Response CommandDesk::log_level(const nlohmann::json& wish) {
+    return ask_loop(handlers_.log_level, wish, patience);
+}
+
+api::Response CommandDesk::ask_loop(const Ask& ask, const nlohmann::json& wish, Duration limit) {
     const auto promise = std::make_shared<std::promise<api::Response>>();
     std::future<api::Response> future = promise->get_future();
-    asio::post(loop_, [this, wish, promise] {
-        handlers_.configure(
-            wish, [promise](api::Response response) { promise->set_value(std::move(response)); });
+    asio::post(loop_, [&ask, wish, promise] {
+        try {
+            ask(wish,
+                [promise](api::Response response) { promise->set_value(std::move(response)); });
+        } catch (const nlohmann::json::exception& error) {
+            // A field of another type than is read: the sender's fault, nothing was done yet.
+            promise->set_value(api::failure(422, error.what()));
+        }
     });
-    if (future.wait_for(configure_patience) != std::future_status::ready)
+    if (future.wait_for(limit) != std::future_status::ready)
         return too_late();
     return future.get();
 }

@@ -23,11 +23,15 @@ namespace detour::daemon {
 
 class CommandDesk {
  public:
+    // On the loop: answers once, now or later.
+    using Ask = std::function<void(const nlohmann::json&, std::function<void(api::Response)>)>;
+
     struct Handlers {
         // On the loop: the configuration in force, which the command's names belong to.
         std::function<std::shared_ptr<const model::Config>()> config;
         std::function<void(const controller::Command&)> handle;
-        std::function<void(const nlohmann::json&, std::function<void(api::Response)>)> configure;
+        Ask configure;
+        Ask log_level;
     };
 
     CommandDesk(asio::io_context& loop, Handlers handlers);
@@ -36,6 +40,8 @@ class CommandDesk {
     [[nodiscard]] api::Response submit(const nlohmann::json& command);
     // An HTTP thread: another configuration.
     [[nodiscard]] api::Response configure(const nlohmann::json& wish);
+    // An HTTP thread: other levels of the log.
+    [[nodiscard]] api::Response log_level(const nlohmann::json& wish);
 
     // An HTTP thread: what the loop can answer at once.
     [[nodiscard]] api::Response ask(std::function<api::Response()> question);
@@ -44,6 +50,9 @@ class CommandDesk {
     void answer(const controller::CommandAnswer& answer);
 
  private:
+    [[nodiscard]] api::Response ask_loop(const Ask& ask, const nlohmann::json& wish,
+                                         Duration limit);
+
     asio::io_context& loop_;
     Handlers handlers_;
     std::mutex mutex_;  // the two below

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "conf/model/load.h"
+#include "conf/model/overrides.h"
 #include "conf/model/succession.h"
+#include "conf/types/wall_time.h"
 #include "controlplane/io/clock.h"
 
 namespace detour::daemon {
@@ -17,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* own_name = "detourd";
 constexpr std::chrono::hours longest_trial{24};
 
 std::string text_of(const json& wish, const char* name) {
@@ -41,6 +42,19 @@ std::string restart_text(const std::vector<model::Restart>& restarts) {
     for (const model::Restart& restart : restarts)
         text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", restart.path, restart.why);
     return text;
+}
+
+json overrides_json(const model::Config& config, WallTime now) {
+    json list = json::array();
+    for (const model::Override& override : config.overrides)
+        if (override.is_in_force)
+            list.push_back({{"name", override.name},
+                            {"owner", override.owner},
+                            {"reason", override.reason ? json(*override.reason) : json(nullptr)},
+                            {"until", detour::to_string(override.until)},
+                            {"left_s", std::chrono::duration<double>(override.until - now).count()},
+                            {"set", override.values}});
+    return list;
 }
 
 }  // namespace
@@ -68,6 +82,7 @@ ConfigDesk::ConfigDesk(asio::io_context& loop, const program::Options& options,
       store_(options.state_dir),
       handlers_(std::move(handlers)),
       trial_timer_(loop),
+      override_timer_(loop),
       dataplane_(loop, options.run().telemetry_socket()),
       running_(std::make_shared<const model::Config>(std::move(choice.config))),
       text_(std::move(choice.text)),
@@ -90,7 +105,7 @@ void ConfigDesk::begin() {
         revision::Revision fresh{
             .at = io::wall_now(),
             .kind = is_given_up ? revision::Kind::rollback : revision::Kind::start,
-            .actor = own_name,
+            .actor = own_actor,
             .reason = is_given_up ? "not confirmed before a restart" : "read at the start"};
         if (is_given_up) {
             fresh.of = revision_.number;
@@ -113,10 +128,14 @@ void ConfigDesk::begin() {
     dataplane_.expect(presence_of(*running_), revision_.number, revision_.digest);
     dataplane_.watch(handlers_.warn);
     handlers_.say(fmt::format("revision {} runs", revision_.number));
+    for (const model::Diagnostic& notice : running_->warnings)
+        handlers_.say(headline(notice));
+    follow_time();
 }
 
 void ConfigDesk::stop() {
     trial_timer_.cancel();
+    override_timer_.cancel();
     dataplane_.stop();
 }
 
@@ -213,7 +232,7 @@ void ConfigDesk::rollback(const json& wish, Wish change, const Answer& answer) {
 
 std::expected<ConfigDesk::Prepared, api::Response> ConfigDesk::prepare(std::string text,
                                                                        Wish wish) const {
-    auto parsed = model::parse(text, options_.config_file);
+    auto parsed = model::parse(text, options_.config_file, io::wall_now());
     if (!parsed)
         return std::unexpected(api::failure(
             422, headline(parsed.error().front()),
@@ -228,6 +247,12 @@ std::expected<ConfigDesk::Prepared, api::Response> ConfigDesk::prepare(std::stri
     if (prepared.config->dataplane.kind != running_->dataplane.kind)
         return std::unexpected(api::failure(409, "dataplane.kind cannot change while detour runs",
                                             "stop both planes, and start them with this file"));
+    const bool is_own =
+        wish.actor == own_actor;  // a trial that was not confirmed ends all the same
+    if (std::string needed = needed_uplink(*prepared.config); !needed.empty() && !is_own)
+        return std::unexpected(api::failure(409, std::move(needed),
+                                            "nothing was changed; move it first: detour move SET "
+                                            "--to UPLINK"));
     if (!prepared.difference.restarts.empty() && !wish.accepts_restart)
         return std::unexpected(api::failure(
             409,
@@ -238,6 +263,20 @@ std::expected<ConfigDesk::Prepared, api::Response> ConfigDesk::prepare(std::stri
     prepared.text = std::move(text);
     prepared.passwords = std::move(*passwords);
     return prepared;
+}
+
+// Why an uplink that `next` does not have cannot go now; empty: all that go may.
+std::string ConfigDesk::needed_uplink(const model::Config& next) const {
+    for (const model::Uplink& uplink : running_->uplinks) {
+        if (next.find_uplink(uplink.name) != nullptr)
+            continue;
+        std::string blocks;
+        for (const std::string& block : handlers_.carried(uplink.id))
+            blocks += (blocks.empty() ? "" : ", ") + block;
+        if (!blocks.empty())
+            return fmt::format("uplink {} cannot go while it carries {}", uplink.name, blocks);
+    }
+    return {};
 }
 
 void ConfigDesk::change(std::string text, Wish wish, const Answer& answer) {
@@ -284,7 +323,9 @@ void ConfigDesk::finish(const std::shared_ptr<Prepared>& prepared, const Answer&
               {"previous", before},
               {"is_new", is_new},
               {"changes", model::to_lines(prepared->difference)},
-              {"dataplane", taken.how == How::taken ? "taken" : "absent"}};
+              {"dataplane", !prepared->difference.restarts.empty() ? "restart"
+                            : taken.how == How::taken              ? "taken"
+                                                                   : "absent"}};
     if (standing_.trial)
         body["confirm_within_s"] =
             std::chrono::duration_cast<std::chrono::seconds>(*prepared->wish.trial).count();
@@ -306,53 +347,13 @@ void ConfigDesk::settle(const Prepared& prepared) {
     if (const auto stands = store_.stand(standing_); !stands)
         handlers_.warn(stands.error());
     dataplane_.expect(presence_of(*running_), revision_.number, revision_.digest);
+    follow_time();
     handlers_.adopt(running_, passwords_,
                     {.revision = revision_.number,
                      .kind = std::string(to_string(revision_.kind)),
                      .actor = revision_.actor,
                      .reason = revision_.reason,
                      .changes = model::to_lines(prepared.difference)});
-}
-
-void ConfigDesk::start_trial(Duration length) {
-    standing_.trial = revision::Trial{io::wall_now() + length, revision::boot_id()};
-    trial_timer_.expires_after(length);
-    trial_timer_.async_wait([this](const asio::error_code& error) {
-        if (!error)
-            give_up_trial();
-    });
-}
-
-// A data plane that is busy or refuses must not keep us in a configuration that nobody confirmed:
-// the trial stays, and it is tried again.
-void ConfigDesk::give_up_trial() {
-    if (!standing_.trial)
-        return;
-    handlers_.warn(fmt::format("revision {} was not confirmed: back to revision {}",
-                               revision_.number, standing_.previous.value_or(0)));
-    ask({{"do", "rollback"},
-         {"actor", own_name},
-         {"reason", "not confirmed in time"},
-         {"restart", true}},
-        [this](const api::Response& response) {
-            if (response.status == 200)
-                return;
-            handlers_.warn(response.body.value("error", "the rollback was refused"));
-            trial_timer_.expires_after(std::chrono::seconds(1));
-            trial_timer_.async_wait([this](const asio::error_code& error) {
-                if (!error)
-                    give_up_trial();
-            });
-        });
-}
-
-std::optional<std::string> ConfigDesk::trial_text() const {
-    if (!standing_.trial)
-        return std::nullopt;
-    const auto left =
-        std::chrono::duration_cast<std::chrono::seconds>(standing_.trial->until - io::wall_now());
-    return fmt::format("revision {} waits to be confirmed ({} s left)", revision_.number,
-                       std::max<std::int64_t>(left.count(), 0));
 }
 
 json ConfigDesk::summary() const {
@@ -365,6 +366,7 @@ json ConfigDesk::summary() const {
         {"actor", revision_.actor},
         {"reason", revision_.reason},
         {"trial_left_s", nullptr},
+        {"overrides", overrides_json(*running_, io::wall_now())},
         {"dataplane", nullptr}};
     if (standing_.trial)
         result["trial_left_s"] = std::max(

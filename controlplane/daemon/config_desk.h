@@ -9,7 +9,13 @@
 //
 // An apply may be a trial: unless it is confirmed in time, the revision before it comes back, by
 // the same way, whatever became of the operator's connection. What a running data plane cannot take
-// (model::Restart) is refused unless the wish says that it will be started anew.
+// (model::Restart) is refused unless the wish says that it will be started anew. An uplink by which
+// something leaves is not taken away: it would be withdrawn there before it is known to arrive
+// elsewhere, and a move does that in the right order.
+//
+// What the configuration gives for a time only (conf/model/overrides.h) ends here too: the same
+// revision, with its own values back, comes into force by itself. The data plane is not asked:
+// nothing of that is its business.
 //
 // The event loop's thread only. Texts in answers are for people, field names for programs
 // (api/resources.h).
@@ -23,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "conf/model/config.h"
 #include "conf/model/diff.h"
@@ -46,6 +53,8 @@ class ConfigDesk {
         std::function<void(std::shared_ptr<const model::Config>, controller::Passwords,
                            controller::Reconfigured)>
             adopt;
+        // The blocks that leave by an uplink, or are on their way there: "mail/ipv4".
+        std::function<std::vector<std::string>(UplinkId)> carried;
         std::function<void(const std::string&)> say;
         std::function<void(const std::string&)> warn;
     };
@@ -72,6 +81,8 @@ class ConfigDesk {
     [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
+    static constexpr const char* own_actor = "detourd";  // of what it does by itself
+
     struct Wish {
         revision::Kind kind = revision::Kind::reload;
         std::string actor;
@@ -96,17 +107,21 @@ class ConfigDesk {
     void rollback(const nlohmann::json& wish, Wish change, const Answer& answer);
     void change(std::string text, Wish wish, const Answer& answer);
     [[nodiscard]] std::expected<Prepared, api::Response> prepare(std::string text, Wish wish) const;
+    [[nodiscard]] std::string needed_uplink(const model::Config& next) const;
     void finish(const std::shared_ptr<Prepared>& prepared, const Answer& answer,
                 const DataplaneLink::Taken& taken);
     void settle(const Prepared& prepared);
     void start_trial(Duration length);
     void give_up_trial();
+    void follow_time();
+    void end_overrides(WallTime now);
     [[nodiscard]] std::optional<std::string> trial_text() const;
 
     program::Options options_;
     revision::Store store_;
     Handlers handlers_;
     asio::steady_timer trial_timer_;
+    asio::steady_timer override_timer_;
     DataplaneLink dataplane_;
 
     std::shared_ptr<const model::Config> running_;

@@ -14,7 +14,6 @@
 #include <csignal>
 #include <deque>
 #include <random>
-#include <sstream>
 #include <utility>
 
 #include "conf/program/version.h"
@@ -26,7 +25,9 @@
 #include "controlplane/daemon/command_desk.h"
 #include "controlplane/daemon/config_desk.h"
 #include "controlplane/daemon/counter_reader.h"
+#include "controlplane/daemon/freeze_watch.h"
 #include "controlplane/daemon/kernel_driver.h"
+#include "controlplane/daemon/log_desk.h"
 #include "controlplane/daemon/log_lines.h"
 #include "controlplane/daemon/time_watch.h"
 #include "controlplane/io/clock.h"
@@ -52,24 +53,6 @@ constexpr const char* state_key = "decision";
 constexpr std::chrono::milliseconds publish_interval{200};
 // The clean stop waits so long for NOTIFICATIONs to leave.
 constexpr std::chrono::milliseconds farewell{300};
-
-// What `detour freeze` wrote; any text will do, also none.
-struct Freeze {
-    std::string actor = "unknown";
-    std::string reason = "the freeze file";
-};
-
-Freeze parse_freeze(const std::string& text) {
-    Freeze freeze;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("actor: "))
-            freeze.actor = line.substr(7);
-        else if (line.starts_with("reason: "))
-            freeze.reason = line.substr(8);
-    }
-    return freeze;
-}
 
 io::ProbeProtocol protocol_of(probe::Kind kind) {
     constexpr std::array protocols{io::ProbeProtocol::icmp, io::ProbeProtocol::tcp,
@@ -111,13 +94,20 @@ struct Daemon::Implementation {
                       .configure =
                           [this](const nlohmann::json& wish, const ConfigDesk::Answer& answer) {
                               configurations.ask(wish, answer);
+                          },
+                      .log_level =
+                          [this](const nlohmann::json& wish, const ConfigDesk::Answer& answer) {
+                              answer(log_desk.ask(wish));
                           }}),
+          log_desk(loop, log, [this](const std::string& text) { lines.say("daemon", text); }),
+          freeze(options.run()),
           configurations(loop, options, std::move(choice), passwords,
                          {.adopt =
                               [this](std::shared_ptr<const model::Config> next,
                                      controller::Passwords keys, controller::Reconfigured why) {
                                   adopt(std::move(next), std::move(keys), std::move(why));
                               },
+                          .carried = [this](UplinkId uplink) { return carried(uplink); },
                           .say = [this](const std::string& text) { lines.say("daemon", text); },
                           .warn = [this](const std::string& text) { lines.warn("daemon", text); }}),
           counters(loop, config, options.run().telemetry_socket(),
@@ -261,6 +251,14 @@ struct Daemon::Implementation {
         arm();
     }
 
+    [[nodiscard]] std::vector<std::string> carried(UplinkId uplink) const {
+        std::vector<std::string> blocks;
+        for (const decision::BlockView& block : controller->view(io::now()).decision.blocks)
+            if (block.egress == uplink || (block.move && block.to == uplink))
+                blocks.push_back((*names)(block.block));
+        return blocks;
+    }
+
     void share_text() {
         shared_text.store(std::make_shared<const std::string>(configurations.text()));
     }
@@ -307,18 +305,13 @@ struct Daemon::Implementation {
         });
     }
 
-    // The file is the truth (`detour freeze`); who wrote it and why stands in it.
     void look_at_freeze() {
-        const auto text = revision::read_file(options.run().freeze_file());
-        if (text.has_value() == is_frozen)
+        const auto command = freeze.look(io::wall_now());
+        if (!command)
             return;
-        is_frozen = text.has_value();
-        using State = decision::OperatorFreeze::State;
-        const Freeze freeze = parse_freeze(text.value_or(""));
-        handle(controller::Command{
-            .actor = freeze.actor,
-            .reason = freeze.reason,
-            .deed = decision::OperatorFreeze{is_frozen ? State::frozen : State::thawed}});
+        handle(*command);
+        const bool is_frozen = std::get<decision::OperatorFreeze>(command->deed).state ==
+                               decision::OperatorFreeze::State::frozen;
         lines.warn("daemon", is_frozen ? "frozen: nothing is moved" : "thawed");
     }
 
@@ -326,6 +319,7 @@ struct Daemon::Implementation {
         look_at_freeze();
         auto document = std::make_shared<nlohmann::json>(
             observe::status_json(controller->view(io::now()), *names));
+        (*document)["freeze"] = freeze.document(io::wall_now());
         (*document)["configuration"] = configurations.summary();
         (*document)["revision"] = (*document)["configuration"]["revision"];
         (*document)["version"] = program::version();
@@ -361,6 +355,8 @@ struct Daemon::Implementation {
     std::unique_ptr<controller::Controller> controller;
     TimeWatch watch;
     CommandDesk desk;
+    LogDesk log_desk;
+    FreezeWatch freeze;
     ConfigDesk configurations;
     CounterReader counters;
     BgpTransport transport;
@@ -379,7 +375,6 @@ struct Daemon::Implementation {
     Bytes message;  // of the probe that is being sent
 
     std::atomic<bool> is_stopping = false;  // read by HTTP threads
-    bool is_frozen = false;                 // as the decision was told
     bool is_saving = false;
     std::uint64_t configuration_count = 0;
     std::deque<controller::Output> waiting;  // behind a Persist
@@ -409,7 +404,7 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
             .on_output = [this](const kernel::Output& output) { lines.tell(output); }});
 
     Found found = find_state(journal_file, *names);
-    is_frozen = found.state && found.state->is_frozen;
+    freeze.begin(found.state && found.state->is_frozen);
     controller = std::make_unique<controller::Controller>(
         *config, controller::Beginning{.at = io::now(),
                                        .next_record = journal->first_number(),
@@ -444,7 +439,8 @@ std::expected<void, std::string> Daemon::Implementation::open(controller::Passwo
                          return clear_sessions(controller->peers(), peers, wish,
                                                [this](const auto& clear) { handle(clear); });
                      });
-                 }}));
+                 },
+             .log_level = [this](const nlohmann::json& wish) { return desk.log_level(wish); }}));
     if (!listening)
         return std::unexpected(listening.error());
     server = std::move(*listening);
@@ -481,6 +477,7 @@ void Daemon::Implementation::stop() {
     is_stopping = true;
     hangups.cancel();
     configurations.stop();
+    log_desk.stop();
     io::notify_service("STOPPING=1");
     lines.say("daemon", "stopping");
     handle(controller::Stop{});

@@ -43,8 +43,7 @@ std::string_view to_string(kernel::Condition condition) {
 
 }  // namespace
 
-LogLines::LogLines(const observe::Log& log, const observe::Names& names)
-    : names_(&names), log_(log) {}
+LogLines::LogLines(observe::Log& log, const observe::Names& names) : names_(&names), log_(log) {}
 
 void LogLines::write(const std::string& room, std::string_view about, Level level,
                      const std::string& text) {

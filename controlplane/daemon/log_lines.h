@@ -17,7 +17,7 @@ namespace detour::daemon {
 
 class LogLines {
  public:
-    LogLines(const observe::Log& log, const observe::Names& names);
+    LogLines(observe::Log& log, const observe::Names& names);
 
     // Other names from now on.
     void use(const observe::Names& names) { names_ = &names; }
@@ -38,7 +38,7 @@ class LogLines {
     void tell(const decision::Deed& deed);
 
     const observe::Names* names_;
-    const observe::Log& log_;
+    observe::Log& log_;
     std::map<std::string, observe::Logger> rooms_;
 };
 

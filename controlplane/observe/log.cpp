@@ -65,15 +65,26 @@ LogSink stderr_sink() {
     };
 }
 
+constexpr std::array<std::pair<std::string_view, Level>, 5> levels{{{"debug", Level::debug},
+                                                                    {"info", Level::info},
+                                                                    {"warning", Level::warning},
+                                                                    {"error", Level::error},
+                                                                    {"off", Level::off}}};
+
 }  // namespace
 
+std::string_view to_string(Level level) {
+    return std::ranges::find(levels, level, &std::pair<std::string_view, Level>::second)->first;
+}
+
+std::string to_string(const LogOptions& options) {
+    std::string text(to_string(options.level));
+    for (const auto& [room, level] : options.rooms)
+        text += fmt::format(",{}={}", room, to_string(level));
+    return text;
+}
+
 std::expected<LogOptions, std::string> parse_log_options(std::string_view text) {
-    static constexpr std::array<std::pair<std::string_view, Level>, 5> levels{
-        {{"debug", Level::debug},
-         {"info", Level::info},
-         {"warning", Level::warning},
-         {"error", Level::error},
-         {"off", Level::off}}};
     LogOptions options;
     while (!text.empty()) {
         const std::string_view entry = text.substr(0, text.find(','));
@@ -106,10 +117,10 @@ bool is_journal_stream(int fd, std::string_view journal_stream) {
     return journal_stream == fmt::format("{}:{}", file.st_dev, file.st_ino);
 }
 
-Logger::Logger(std::string room, Level level, const LogOptions& options,
+Logger::Logger(std::string room, SharedLevel level, const LogOptions& options,
                std::shared_ptr<LogSink> sink)
     : room_(std::move(room)),
-      level_(level),
+      level_(std::move(level)),
       burst_(options.burst),
       interval_(options.interval),
       sink_(std::move(sink)) {}
@@ -144,10 +155,23 @@ Log::Log(LogOptions options) : Log(std::move(options), stderr_sink()) {}
 Log::Log(LogOptions options, LogSink sink)
     : options_(std::move(options)), sink_(std::make_shared<LogSink>(std::move(sink))) {}
 
-Logger Log::room(std::string name) const {
-    const auto own = options_.rooms.find(name);
-    const Level level = own == options_.rooms.end() ? options_.level : own->second;
-    return {std::move(name), level, options_, sink_};
+Level Log::level_of(const std::string& room) const {
+    const auto own = options_.rooms.find(room);
+    return own == options_.rooms.end() ? options_.level : own->second;
+}
+
+Logger Log::room(const std::string& name) {
+    auto& level = levels_[name];
+    if (!level)
+        level = std::make_shared<std::atomic<Level>>(level_of(name));
+    return {name, level, options_, sink_};
+}
+
+void Log::use(Level level, std::map<std::string, Level, std::less<>> rooms) {
+    options_.level = level;
+    options_.rooms = std::move(rooms);
+    for (const auto& [room, shared] : levels_)
+        shared->store(level_of(room), std::memory_order_relaxed);
 }
 
 }  // namespace detour::observe

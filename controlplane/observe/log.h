@@ -7,7 +7,8 @@
 // the count is said when it may speak again. What happened is the journal's business; the log is
 // for what the daemon wants a person to read.
 //
-// A Log is made once, by the daemon; rooms that may do I/O are handed a Logger. Time comes in as an
+// A Log is made once, by the daemon; rooms that may do I/O are handed a Logger, which follows when
+// the levels change. Time comes in as an
 // argument, as everywhere. One thread at a time may use one Logger; several Loggers of a Log may be
 // used from several threads.
 #pragma once
@@ -15,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -45,6 +47,10 @@ struct LogOptions {
 inline constexpr std::array<std::string_view, 6> log_rooms{"api",      "bgp", "daemon",
                                                            "decision", "io",  "kernel"};
 
+[[nodiscard]] std::string_view to_string(Level level);
+// As parse_log_options() reads it: "warning,api=off,bgp=debug".
+[[nodiscard]] std::string to_string(const LogOptions& options);
+
 // "warning,bgp=debug,api=off": a level for all, and levels of rooms. The error says what is wrong
 // and what there is.
 [[nodiscard]] std::expected<LogOptions, std::string> parse_log_options(std::string_view text);
@@ -54,7 +60,11 @@ using LogSink = std::function<void(Level level, std::string_view room, std::stri
 
 class Logger {
  public:
-    Logger(std::string room, Level level, const LogOptions& options, std::shared_ptr<LogSink> sink);
+    // The Log changes the level, from any thread.
+    using SharedLevel = std::shared_ptr<const std::atomic<Level>>;
+
+    Logger(std::string room, SharedLevel level, const LogOptions& options,
+           std::shared_ptr<LogSink> sink);
 
     template <class... Arguments>
     void debug(Instant now, fmt::format_string<Arguments...> text, Arguments&&... arguments) {
@@ -79,7 +89,9 @@ class Logger {
             write(level, text);
     }
 
-    [[nodiscard]] bool is_heard(Level level) const { return level >= level_; }
+    [[nodiscard]] bool is_heard(Level level) const {
+        return level >= level_->load(std::memory_order_relaxed);
+    }
 
  private:
     // What one place in the code, known by its format text, may still say.
@@ -101,7 +113,7 @@ class Logger {
     void write(Level level, std::string_view line);
 
     std::string room_;
-    Level level_;
+    SharedLevel level_;
     unsigned burst_;
     Duration interval_;
     std::shared_ptr<LogSink> sink_;
@@ -115,10 +127,18 @@ class Log {
     // To somewhere else: tests.
     Log(LogOptions options, LogSink sink);
 
-    [[nodiscard]] Logger room(std::string name) const;
+    [[nodiscard]] Logger room(const std::string& name);
+
+    // Other levels from now on, for the loggers that were handed out too. The thread that owns the
+    // Log.
+    void use(Level level, std::map<std::string, Level, std::less<>> rooms);
+    [[nodiscard]] const LogOptions& options() const { return options_; }
 
  private:
+    [[nodiscard]] Level level_of(const std::string& room) const;
+
     LogOptions options_;
+    std::map<std::string, std::shared_ptr<std::atomic<Level>>> levels_;  // of rooms that were asked
     std::shared_ptr<LogSink> sink_;
 };
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: The detour authors
-"""Words, abbreviations, exit codes, JSON, colour, completion."""
+"""Words, abbreviations, exit codes, JSON, colour."""
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -111,43 +110,6 @@ class Forms(unittest.TestCase):
     def test_watch_is_for_what_reads(self):
         for words in (["move", "web", "--to", "partner", "a reason"], ["events"]):
             self.assertIn("does not go with -w", detour(*words, "-w").stderr)
-
-
-class Completion(unittest.TestCase):
-    def ask_bash(self, line: str) -> list:
-        words = line.split(" ")
-        script = "\n".join([
-            f'source <({DETOUR} completion bash)', "compopt() { :; }",
-            f"COMP_WORDS=({' '.join(repr(w) for w in words)})", f"COMP_CWORD={len(words) - 1}",
-            '_detour; printf "%s\\n" "${COMPREPLY[@]}"'])
-        folder = os.path.dirname(DETOUR)
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT,
-                              env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
-        self.assertEqual(done.stderr, "")
-        return done.stdout.split()
-
-    def test_bash_completes_verbs_options_and_names(self):
-        self.assertIn("status", self.ask_bash(f"{DETOUR} sta"))
-        self.assertEqual(self.ask_bash(f"{DETOUR} --config {MINIMAL} fail"), ["failback"])
-        self.assertIn("--to", self.ask_bash(f"{DETOUR} move web --t"))
-        names = json.loads(detour("help", "-j").stdout)["verbs"]
-        offered = {row["verb"] for row in names if row["offered"]}
-        self.assertEqual(set(self.ask_bash(f"{DETOUR} ")), offered)
-        self.assertEqual(self.ask_bash(f"{DETOUR} completion "), ["bash", "zsh", "fish"])
-
-    def test_names_come_from_the_configuration(self):
-        two = f"{ROOT}/conf/examples/two-provider.yaml"
-        self.assertEqual(detour("completion", "names", "SET", "-c", two).stdout.split(), ["mail", "web", "all"])
-        self.assertEqual(detour("completion", "names", "UPLINK", "-c", two).stdout.split(), ["provider", "partner"])
-        self.assertEqual(detour("completion", "names", "SET", "-c", "/nowhere.yaml").stdout, "")
-
-    def test_the_scripts_are_in_their_shells_language(self):
-        for shell, words in (("bash", ["-n"]), ("zsh", ["-n"]), ("fish", ["--no-execute"])):
-            if shutil.which(shell) is None:
-                continue
-            done = subprocess.run([shell, *words, "/dev/stdin"], input=detour("completion", shell).stdout,
-                                  capture_output=True, text=True, check=False)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":

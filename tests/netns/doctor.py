@@ -184,8 +184,12 @@ class Running(unittest.TestCase):
         self.drop_on_the_way("phy-xcon", "ip length > 1400")
         report = self.doctor()
         self.assertEqual(report.level("underlay MTU"), "error")
-        self.assertIn("packets of 1500 bytes to 192.0.2.65 are lost", report.of("underlay MTU")[0]["text"])
-        self.assertIn("ports: xcon0: {mtu: ", report.mend("underlay MTU"))
+        # To the byte: found by halving.
+        self.assertIn("packets of 1500 bytes to 192.0.2.65 are lost, 1400 come through", report.of("underlay MTU")[0]["text"])
+        self.assertIn("ports: xcon0: {mtu: 1400}", report.mend("underlay MTU"))
+        self.node.sh("nft delete table netdev fault")
+        self.drop_on_the_way("phy-xcon", "ip length > 1373")
+        self.assertIn("are lost, 1373 come through", self.doctor().of("underlay MTU")[0]["text"])
 
     def test_gre_filtered_on_the_way(self):
         self.drop_on_the_way("phy-xcon", "ip protocol gre")

@@ -255,5 +255,44 @@ class Instruments(unittest.TestCase):
         self.assertGreater(len(self.tshark(file, "udp", "frame.number")), 3 * 8000)
 
 
+class Kernel(unittest.TestCase):
+    """kind kernel: no data plane to ask; the kernel that forwards says what it would do."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = Lab("kernel-trace")
+        cls.addClassCleanup(cls.lab.__exit__, None, None, None)
+        cls.router = cls.lab.namespace("router")
+        for ours, address, other in (("eth0", "192.0.2.2/30", "wan"), ("eth2", "10.1.0.1/24", "lan")):
+            neighbour = cls.lab.namespace(other)
+            cls.lab.link(cls.router, ours, neighbour, "router")
+            cls.router.setup(f"addr add {address} dev {ours}", f"link set {ours} up")
+            neighbour.setup("link set router up")
+        cls.router.sysctl({"net.ipv4.ip_forward": 1})
+        cls.router.setup("route add default via 192.0.2.1 table 1000", "route add 203.0.113.0/24 via 10.1.0.2",
+                         "rule add priority 400 from 203.0.113.0/24 lookup 1000")
+
+    def trace(self, *words: str, code: int = 0) -> str:
+        done = subprocess.run([*self.router.prefix(), build.product("detour"), "--config",
+                               f"{build.ROOT}/conf/examples/kernel-container.yaml", "trace", *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def test_the_table_and_the_next_hop_are_the_kernels(self):
+        said = self.trace("203.0.113.9 > 198.51.100.77")
+        self.assertIn("203.0.113.9 > 198.51.100.77, in by eth2", said)
+        self.assertRegex(said, r"table +1000")
+        self.assertIn("out by eth0 via 192.0.2.1", said)
+        inbound = json.loads(self.trace("-j", "198.51.100.77 > 203.0.113.9 in wan0"))
+        self.assertEqual([(one["in"], one["route"]["dev"], one["route"]["gateway"]) for one in inbound["traces"]],
+                         [("eth0", "eth2", "10.1.0.2")])
+
+    def test_a_packet_without_a_way_is_said_to_have_none(self):
+        self.router.setup("route replace unreachable default table 1000")
+        self.addCleanup(self.router.setup, "route replace default via 192.0.2.1 table 1000")
+        self.assertIn("the kernel has no way", self.trace("203.0.113.9 > 198.51.100.77", code=1))
+
+
 if __name__ == "__main__":
     cases.main()

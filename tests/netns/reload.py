@@ -33,6 +33,13 @@ prefix-sets:
     beacons: ["2001:db8:78::2", "2001:db8:78:8000::2"]
     next-hops: ["2001:db8:10::2"]
 """
+SPARE = """\
+  spare:
+    kind: gre
+    underlay: {port: xcon0, local: 192.0.2.66, remote: 192.0.2.65, key: 9}
+    inner: [10.255.1.1/31]
+prefix-sets:
+"""
 # What a night's edits look like; each is a change of the text that Night writes.
 EDITS = {
     "as it was": (),
@@ -42,6 +49,7 @@ EDITS = {
     "another set in front": (("prefix-sets:\n", NEW_SET),),
     "another beacon": (("203.0.113.254, ", "203.0.113.253, "),),
     "a target less": ((', "2001:db8:503::2"', ""),),
+    "another tunnel": (("prefix-sets:\n", SPARE),),
     "another prefix": (("prefixes: [198.51.100.0/24]", 'prefixes: [198.51.100.0/24, "2001:db8:79::/48"]'),
                        ("beacons: [198.51.100.2,", 'beacons: ["2001:db8:79::2", "2001:db8:79:8000::2", 198.51.100.2,'),
                        ("next-hops: [10.1.0.2]", 'next-hops: [10.1.0.2, "2001:db8:10::2"]')),
@@ -80,10 +88,11 @@ class Reload(unittest.TestCase):
         with open(self.night.config, "w", encoding="utf-8") as stream:
             stream.write(text)
 
-    def detour(self, *words: str, code: int = 0) -> str:
+    def detour(self, *words: str, code: int | None = 0) -> str:
         done = subprocess.run([*self.night.node.prefix(), self.night.program(), *words, *self.night.directories()],
                               capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, code, f"detour {' '.join(words)}: {done.stdout}{done.stderr}")
+        if code is not None:
+            self.assertEqual(done.returncode, code, f"detour {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
     def running(self) -> dict:
@@ -92,6 +101,12 @@ class Reload(unittest.TestCase):
     def wait_for_mode(self, mode: str, seconds: float = 2):
         """The status is published five times a second."""
         wait_until(lambda: self.night.status()["mode"] == mode, seconds, f"mode {mode}", every=0.05)
+
+    def reordered(self) -> tuple:
+        """The partner before the provider; its block stands last among the uplinks."""
+        uplinks = self.text.split("uplinks:\n")[1].split("prefix-sets:\n")[0]
+        provider, partner = uplinks.split("  partner:\n")
+        return ((uplinks, f"  partner:\n{partner}{provider}"), ("fail-back: auto", "fail-back: manual"))
 
     def established(self) -> dict:
         """(uplink, peer): how often its session came up; all of them stand."""
@@ -147,7 +162,7 @@ class Reload(unittest.TestCase):
         """Each by the command or by SIGHUP to both planes, in turn; every edit many times."""
         streams = self.streams()
         moved = len(self.moves())
-        edits = list(EDITS.items())
+        edits = [*EDITS.items(), ("another order of uplinks", self.reordered())]
         planes = [self.process("detourd"), self.process("detour-datapla")]
         for i in range(RELOADS):
             name, replacements = edits[i % len(edits)]
@@ -221,6 +236,77 @@ class Reload(unittest.TestCase):
         self.wait_for_both("after the crash")
         wait_until(self.night.is_ready, 60, "a healthy box", every=0.3)
 
+    def test_an_override_holds_and_ends_by_itself(self):
+        streams = self.streams()
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
+        self.write(("prefix-sets:\n", f"overrides:\n  night: {{owner: anna, until: {until}, reason: a test, "
+                                      "set: {router.mode: advise, uplinks.partner.limit: 5Mbps}}\nprefix-sets:\n"))
+        plan = self.detour("plan", code=1)
+        self.assertIn("router.mode: auto -> advise", plan)
+        self.assertIn("sessions that reset: none", plan)
+        self.detour("apply", "for a moment")
+        self.wait_for_mode("advise")
+        revision = self.running()["revision"]
+        (held,) = self.running()["overrides"]
+        self.assertEqual((held["name"], held["owner"], held["reason"], held["until"]), ("night", "anna", "a test", until))
+        self.assertEqual(held["set"], {"router.mode": "advise", "uplinks.partner.limit": "5Mbps"})
+        self.assertIn("override night (anna)", self.detour("status", code=None))
+        self.assertRegex(self.detour("config", "--effective"), r'mode: advise  # override night of anna until .*, line \d+')
+        self.wait_for_mode("auto", 8)
+        self.assertEqual(self.running()["overrides"], [])
+        self.assertEqual(self.running()["revision"], revision)
+        self.assertIn("mode: auto\n", self.detour("config", "--effective"))
+        rows = [row for row in self.night.events(100) if row["kind"] == "configuration"]
+        self.assertIn("override night ended", json.dumps(rows[-1]))
+        self.assertIn("is over", self.detour("check", code=1))
+        self.assertEqual(self.established(), self.sessions)
+        self.assert_nothing_lost(streams)
+
+    def test_a_tunnel_comes_changes_and_goes_while_packets_pass(self):
+        streams = self.streams()
+        planes = [self.process("detourd"), self.process("detour-datapla")]
+        self.write(("prefix-sets:\n", SPARE))
+        self.assertIn("data plane: takes it as it runs", self.detour("plan", code=1))
+        self.detour("apply", "a second way to the partner")
+        self.assertIn("spare", self.detour("tunnels", code=None))
+        wait_until(lambda: "10.255.1.1/31" in self.address_of("spare"), 10, "the address of the new tunnel", every=0.1)
+        changed = SPARE.replace("key: 9", "key: 10, mtu: 1400")
+        self.write(("prefix-sets:\n", changed))
+        self.detour("apply", "--yes", "the partner wants another key")
+        wait_until(lambda: "mtu 1400" in self.address_of("spare"), 10, "the new MTU", every=0.1)
+        self.write()
+        self.detour("apply", "--yes", "not needed any more")
+        wait_until(lambda: ": spare:" not in self.address_of(), 10, "the tunnel's interface to be gone", every=0.1)
+        self.assertEqual(self.established(), self.sessions)
+        self.assert_nothing_lost(streams)
+        self.assertEqual([self.process("detourd"), self.process("detour-datapla")], planes)
+
+    def address_of(self, device: str = "") -> str:
+        """What the kernel says of a device, or of all."""
+        words = ["ip", "address", "show", *(["dev", device] if device else [])]
+        done = subprocess.run([*self.night.node.prefix(), *words], capture_output=True, text=True, check=False)
+        return done.stdout
+
+    def test_an_uplink_goes_when_it_carries_nothing_and_stays_when_it_does(self):
+        streams = self.streams()
+        before = self.running()["revision"]
+        uplinks = self.text.split("uplinks:\n")[1].split("prefix-sets:\n")[0]
+        provider, partner = uplinks.split("  partner:\n")
+        self.write((provider, ""))
+        said = self.detour("apply", "--yes", "a slip", code=2)
+        self.assertIn("uplink provider cannot go while it carries", said)
+        self.assertIn("detour move", said)
+        self.assertEqual(self.running()["revision"], before)
+        self.write((f"  partner:\n{partner}", ""))
+        self.detour("apply", "--yes", "the partner leaves")
+        left = {key: count for key, count in self.sessions.items() if key[0] == "provider"}
+        wait_until(lambda: self.established() == left, 5, "the status to be without the partner", every=0.1)
+        wait_until(lambda: ": partner:" not in self.address_of(), 10, "the tunnel's interface to be gone", every=0.1)
+        self.assert_nothing_lost(streams)
+        self.detour("rollback")
+        wait_until(lambda: ("partner", "10.255.0.0") in self.counts(), 30, "the partner to be back", every=0.1)
+        wait_until(self.night.is_ready, 60, "a healthy box", every=0.3)
+
     def test_what_needs_a_restart_is_refused(self):
         before = self.running()["revision"]
         self.write(("poll: adaptive", "poll: busy"))
@@ -258,8 +344,16 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.running()["revision"], before)
 
     def test_freeze_needs_no_daemon_and_is_honoured(self):
+        self.assertIn("detourd knows", self.detour("freeze", "--for", "1s", "just a moment"))
+        wait_until(lambda: not self.night.status()["frozen"], 5, "the freeze to end by itself", every=0.1)
         self.assertIn("detourd knows", self.detour("freeze", "the provider works on the line"))
-        self.assertTrue(self.night.status()["frozen"])
+        self.assertEqual(self.night.status()["freeze"]["reason"], "the provider works on the line")
+        self.assertIn("FROZEN by", self.detour("status", code=1))
+        self.detour("thaw", "they are done")
+        self.detour("freeze", "once more")
+        asked = [(row["payload"]["frozen"], row["payload"].get("reason")) for row in self.night.events(200)
+                 if "frozen" in row["payload"]]
+        self.assertIn((False, "they are done"), asked)
         os.kill(self.process("detourd"), signal.SIGKILL)
         self.detour("thaw")
         wait_until(lambda: (self.night.status() or {}).get("frozen") is False, 20, "thawed at the start", every=0.2)

@@ -112,6 +112,12 @@ class Transcript(unittest.TestCase):
         self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
         return text
 
+    def narrow(self, *words: str) -> str:
+        """On a telephone no line wraps."""
+        text = self.does(*words)
+        self.assertLessEqual(max(len(line) for line in text.splitlines()), 80, text)
+        return text
+
     def evening(self):
         self.assertIn("clean", self.does("check"))
         self.assertIn("is it running", self.does("status", code=3))
@@ -122,8 +128,8 @@ class Transcript(unittest.TestCase):
         for words in ("mode auto", "profile fast", "data plane dpdk", "web/ipv6", "HEALTHY", "loss B", "armed, proven",
                       "next partner, proven", "bgp 2/2 Established", "What comes next"):
             self.assertIn(words, text)
-        # A box that starts has seen its data plane come up; nothing of that is open.
-        self.assertNotIn("open for", self.does("incidents"))
+        # A start is no incident.
+        self.assertIn("no incident", self.does("incidents"))
         why = self.does("why", "203.0.113.0/24")
         self.assertIn("smallest change: packets of the block lost on", why)
         self.assertIn("did you mean web?", self.does("move", "wbe", "--to", "partner", "maintenance", code=2))
@@ -131,16 +137,16 @@ class Transcript(unittest.TestCase):
         refused = self.does("move", "all", "--to", "partner", "maintenance", answer="no", code=2)
         self.assertIn("This moves everything", refused)
         self.assertIn("nothing was done", refused)
-        self.assertIn("Established for", self.does("bgp"))
+        self.assertIn("Established for", self.narrow("bgp"))
         self.assertIn("ORIGIN IGP, AS_PATH", self.does("bgp", "routes", "203.0.113.7", "--out", "provider"))
         self.assertIn("from ", self.does("bgp", "routes", "--in", "provider"))
         self.assertIn("no peer has", self.does("bgp", "routes", "192.0.2.0/25", "--longer", code=1))
         self.assertIn("there is no BGP peer", self.does("bgp", "routes", "--in", "192.0.2.99", code=2))
         self.assertIn("--soft", self.does("bgp", "clear", "provider", code=2))
         self.assertIn("was asked", self.does("bgp", "clear", "provider", "--soft", "-r", "is it all there?"))
-        self.assertRegex(self.does("uplinks", "provider"), r"loss: block \d+%, outside it \d+%")
-        self.assertIn("armed: could take it", self.does("uplinks", "partner"))
-        self.assertIn("announced on provider", self.does("prefixes", "mail"))
+        self.assertRegex(self.narrow("uplinks", "provider"), r"loss: block \d+%, outside it \d+%")
+        self.assertIn("armed: could take it", self.narrow("uplinks", "partner"))
+        self.assertIn("announced on provider", self.narrow("prefixes", "mail"))
         self.assertIn("beacon of web ipv6", self.does("probes", "provider"))
         self.assertIn("192.0.2.145", self.does("targets"))
 
@@ -186,6 +192,8 @@ class Transcript(unittest.TestCase):
             self.assertIn("undo:", self.does("freeze", "the provider is still on the phone"))
             self.assertIn("FROZEN", self.screen(code=1))
             self.assertIn("thawed", self.does("thaw", "they found it"))
+        self.assertIn("undo:  detour log-level info", self.does("log-level", "bgp=debug", "--for", "10min"))
+        self.assertRegex(self.narrow("log-level"), r"bgp +debug\n(.*\n)+back to info in 9 min")
         self.net.lift_null_route(internet.WEB4, internet.WEB6)
         begun = self.does("failback", "web", "the null route is lifted")
         self.assertIn("noted, and begun by itself as soon as it may", begun)

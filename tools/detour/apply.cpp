@@ -42,6 +42,10 @@ void print_result(const json& reply, const Context& context) {
     fmt::print("revision {} runs (before: {})\n", revision, previous);
     for (const json& line : reply.at("changes"))
         fmt::print("  {}\n", line.get<std::string>());
+    if (reply.at("dataplane") == "restart")
+        fmt::print(
+            "data plane: runs what it ran before until it is started anew (systemctl "
+            "restart detour-dataplane); packets stop for that moment\n");
     if (reply.at("dataplane") == "absent")
         fmt::print("data plane: does not answer; it takes the revision when it starts\n");
     if (reply.contains("confirm_within_s"))

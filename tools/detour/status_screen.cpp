@@ -28,6 +28,13 @@ const json& list_of(const json& object, const char* name) {
     return found != object.end() && found->is_array() ? *found : none();
 }
 
+// Null when it is not there.
+const json& object_of(const json& object, const char* name) {
+    static const json null;
+    const auto found = object.find(name);
+    return found != object.end() ? *found : null;
+}
+
 // Of blocks, for a column; a longer name is cut, so that the rest of the line keeps its room.
 std::size_t longest_name(const json& rows) {
     constexpr std::size_t room = 18;
@@ -75,6 +82,50 @@ std::string plane_line(const StatusView& view) {
                        is_silent(view.status) ? styled("does not answer", Style::red) : "answers");
 }
 
+// "FROZEN by anna, 1 h 59 min left: nothing is moved (detour thaw): the provider works on it"
+std::string freeze_line(const json& status) {
+    std::string who;
+    std::string why;
+    if (const json& freeze = object_of(status, "freeze"); freeze.is_object()) {
+        who = " by " + text_of(freeze, "actor");
+        if (freeze.at("left_s").is_number())
+            who += fmt::format(", {} left", short_age(freeze.at("left_s")));
+        if (!text_of(freeze, "reason").empty())
+            why = ": " + text_of(freeze, "reason");
+    }
+    return styled(fmt::format("FROZEN{}: nothing is moved (end it: detour thaw){}", who, why),
+                  Style::red);
+}
+
+// What runs and will go back by itself.
+std::string trial_line(const json& status) {
+    const json& running = object_of(status, "configuration");
+    if (!running.is_object() || !running.contains("trial_left_s") ||
+        !running.at("trial_left_s").is_number())
+        return {};
+    return fmt::format("ON TRIAL: revision {} goes back in {} (keep it: detour confirm)",
+                       running.at("revision").get<std::uint64_t>(),
+                       short_age(running.at("trial_left_s")));
+}
+
+// Values that hold for a time: "override night (anna) 7h left: policy.fail-back auto".
+Lines override_lines(const json& status) {
+    Lines lines;
+    const json& running = object_of(status, "configuration");
+    if (!running.is_object())
+        return lines;
+    for (const json& override : list_of(running, "overrides")) {
+        std::string values;
+        for (const auto& [path, value] : override.at("set").items())
+            values +=
+                fmt::format("{}{} {}", values.empty() ? "" : ", ", path, value.get<std::string>());
+        lines.push_back(fmt::format("override {} ({}) {} left: {}", text_of(override, "name"),
+                                    text_of(override, "owner"), short_age(override.at("left_s")),
+                                    values));
+    }
+    return lines;
+}
+
 Lines alarm_lines(const StatusView& view) {
     Lines lines;
     const json& status = view.status;
@@ -83,7 +134,11 @@ Lines alarm_lines(const StatusView& view) {
             fmt::format("MISMATCH: this is {}, {} runs", view.command, fmt::join(others, ", ")),
             Style::red));
     if (status.value("frozen", false))
-        lines.push_back(styled("FROZEN: nothing is moved (end it: detour thaw)", Style::red));
+        lines.push_back(freeze_line(status));
+    if (const std::string trial = trial_line(status); !trial.empty())
+        lines.push_back(styled(trial, Style::yellow));
+    for (const std::string& line : override_lines(status))
+        lines.push_back(styled(line, Style::yellow));
     if (const std::string veto = text_of(status, "veto"); !veto.empty())
         lines.push_back(styled("not judging now: " + veto, Style::yellow));
     if (view.incident.is_object())
@@ -286,7 +341,7 @@ std::string status_screen(const StatusView& view, Size size) {
 
 int status_code(const StatusView& view) {
     if (is_silent(view.status) || !strangers(view).empty() || view.incident.is_object() ||
-        view.status.value("frozen", false))
+        view.status.value("frozen", false) || !trial_line(view.status).empty())
         return exit_code::attention;
     for (const json& uplink : list_of(view.status, "uplinks"))
         for (const json& watch : list_of(uplink, "blocks"))

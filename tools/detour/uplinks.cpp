@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -41,6 +42,8 @@ std::optional<json> chosen(const Context& context, const json& rows, const char*
     return std::nullopt;
 }
 
+constexpr double news_seconds = 3600;
+
 std::string ago(const json& seconds) {
     return seconds.is_number() ? short_age(seconds) + " ago" : "never";
 }
@@ -48,20 +51,27 @@ std::string ago(const json& seconds) {
 void print_session(const json& peer, std::string_view indent) {
     const std::string state = text_of(peer, "state");
     const bool is_up = state == "Established";
-    fmt::print("{}{} AS{}  {} for {}  announced {}+{}  received {}+{}\n", indent,
-               text_of(peer, "peer"), peer.at("asn").get<std::uint32_t>(),
-               styled(state, is_up ? Style::green : Style::red), short_age(peer.at("since_s")),
-               peer.at("announced").at("ipv4").get<std::size_t>(),
-               peer.at("announced").at("ipv6").get<std::size_t>(),
-               peer.at("received").at("ipv4").get<std::size_t>(),
-               peer.at("received").at("ipv6").get<std::size_t>());
+    fmt::print("{}{} AS{}  {} for {}\n", indent, text_of(peer, "peer"),
+               peer.at("asn").get<std::uint32_t>(),
+               styled(state, is_up ? Style::green : Style::red), short_age(peer.at("since_s")));
+    const std::string deeper(indent.size() + 2, ' ');
+    if (is_up)
+        fmt::print("{}announced {} IPv4 and {} IPv6, received {} and {}\n", deeper,
+                   peer.at("announced").at("ipv4").get<std::size_t>(),
+                   peer.at("announced").at("ipv6").get<std::size_t>(),
+                   peer.at("received").at("ipv4").get<std::size_t>(),
+                   peer.at("received").at("ipv6").get<std::size_t>());
     if (peer.contains("restarting_s"))
-        fmt::print("{}restarting: its routes are kept for another {}\n",
-                   std::string(indent.size() + 2, ' '), short_age(peer.at("restarting_s")));
-    if (peer.contains("last_error"))
-        fmt::print("{}last error {} ago: {}\n", std::string(indent.size() + 2, ' '),
-                   short_age(peer.at("last_error").at("age_s")),
-                   text_of(peer.at("last_error"), "text"));
+        fmt::print("{}restarting: its routes are kept for another {}\n", deeper,
+                   short_age(peer.at("restarting_s")));
+    if (!peer.contains("last_error"))
+        return;
+    // Of a session that stands, why the one before it ended is news for a while only.
+    if (is_up && peer.at("since_s") > news_seconds)
+        return;
+    fmt::print("{}{} {} ago: {}\n", deeper, is_up ? "the one before ended" : "last error",
+               short_age(peer.at("last_error").at("age_s")),
+               text_of(peer.at("last_error"), "text"));
 }
 
 void print_watch(const json& watch) {
@@ -84,8 +94,7 @@ void print_watch(const json& watch) {
                ago(watch.at("tunnel_age_s")), ago(watch.at("egress_age_s")));
 }
 
-int print_uplinks(const json& rows) {
-    int code = exit_code::ok;
+void print_uplinks(const json& rows) {
     for (const json& uplink : rows) {
         const bool is_up = text_of(uplink, "link") == "up";
         fmt::print("{} ({})  link {} for {}\n", styled(text_of(uplink, "name"), Style::strong),
@@ -94,26 +103,32 @@ int print_uplinks(const json& rows) {
                    short_age(uplink.at("since_s")));
         for (const json& peer : uplink.at("bgp"))
             print_session(peer, "  bgp ");
-        for (const json& watch : uplink.at("blocks")) {
+        for (const json& watch : uplink.at("blocks"))
             print_watch(watch);
-            if (!is_calm(text_of(watch, "verdict")))
-                code = exit_code::attention;
-        }
-        if (!is_up)
-            code = exit_code::attention;
     }
-    return code;
 }
 
-int print_sessions(const json& rows) {
-    int code = exit_code::ok;
+bool are_uplinks_calm(const json& rows) {
+    return std::ranges::all_of(rows, [](const json& uplink) {
+        return text_of(uplink, "link") == "up" &&
+               std::ranges::all_of(uplink.at("blocks"), [](const json& watch) {
+                   return is_calm(text_of(watch, "verdict"));
+               });
+    });
+}
+
+void print_sessions(const json& rows) {
     for (const json& uplink : rows)
-        for (const json& peer : uplink.at("bgp")) {
+        for (const json& peer : uplink.at("bgp"))
             print_session(peer, fmt::format("{:<12} ", text_of(uplink, "name")));
-            if (text_of(peer, "state") != "Established")
-                code = exit_code::attention;
-        }
-    return code;
+}
+
+bool are_sessions_up(const json& rows) {
+    return std::ranges::all_of(rows, [](const json& uplink) {
+        return std::ranges::all_of(uplink.at("bgp"), [](const json& peer) {
+            return text_of(peer, "state") == "Established";
+        });
+    });
 }
 
 void print_set(const json& set) {
@@ -140,14 +155,14 @@ void print_set(const json& set) {
                set.at("next_in_s").is_number() ? ", in " + short_age(set.at("next_in_s")) : "");
 }
 
-int print_sets(const json& rows) {
-    int code = exit_code::ok;
-    for (const json& set : rows) {
+void print_sets(const json& rows) {
+    for (const json& set : rows)
         print_set(set);
-        if (set.at("uplink") != set.at("home"))
-            code = exit_code::attention;
-    }
-    return code;
+}
+
+bool are_sets_home(const json& rows) {
+    return std::ranges::all_of(rows,
+                               [](const json& set) { return set.at("uplink") == set.at("home"); });
 }
 
 // One list of the status document, narrowed to what was named.
@@ -155,7 +170,8 @@ struct View {
     const char* list;    // of the document
     const char* member;  // that is named
     std::string_view what;
-    int (*print)(const json& rows);
+    void (*print)(const json& rows);
+    bool (*is_calm)(const json& rows);
 };
 
 int show(const Context& context, const std::string& wanted, const View& view) {
@@ -166,9 +182,10 @@ int show(const Context& context, const std::string& wanted, const View& view) {
     if (!rows)
         return exit_code::error;
     if (context.output == Output::text)
-        return view.print(*rows);
-    fmt::print("{}\n", json{{"schema_version", schema_version}, {view.list, *rows}}.dump(2));
-    return exit_code::ok;
+        view.print(*rows);
+    else
+        fmt::print("{}\n", json{{"schema_version", schema_version}, {view.list, *rows}}.dump(2));
+    return view.is_calm(*rows) ? exit_code::ok : exit_code::attention;
 }
 
 Action declare(CLI::App& arguments, const char* object, const View& view) {
@@ -182,15 +199,16 @@ Action declare(CLI::App& arguments, const char* object, const View& view) {
 }  // namespace
 
 Action declare_uplinks(CLI::App& arguments) {
-    return declare(arguments, "UPLINK", {"uplinks", "name", "uplink", print_uplinks});
+    return declare(arguments, "UPLINK",
+                   {"uplinks", "name", "uplink", print_uplinks, are_uplinks_calm});
 }
 
 int show_sessions(const Context& context, const std::string& uplink) {
-    return show(context, uplink, {"uplinks", "name", "uplink", print_sessions});
+    return show(context, uplink, {"uplinks", "name", "uplink", print_sessions, are_sessions_up});
 }
 
 Action declare_prefixes(CLI::App& arguments) {
-    return declare(arguments, "SET", {"sets", "set", "prefix set", print_sets});
+    return declare(arguments, "SET", {"sets", "set", "prefix set", print_sets, are_sets_home});
 }
 
 }  // namespace detour::command

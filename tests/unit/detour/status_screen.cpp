@@ -156,4 +156,35 @@ TEST_CASE("however many sets there are, it is one screen, and what alarms stands
     CHECK(lines_of(status_screen(view, {200, 1000})).size() > 120);
 }
 
+TEST_CASE("who froze it, what is on trial and what holds for a time stand on the screen") {
+    json status =
+        box({uplink_row("provider", {watch("mail", "HEALTHY")})}, {set_row("mail", "provider")});
+    status["frozen"] = true;
+    status["freeze"] = {{"actor", "anna"},
+                        {"reason", "the line"},
+                        {"until", "2026-11-22T06:00Z"},
+                        {"left_s", 7140.0}};
+    status["configuration"] = {
+        {"revision", 12},
+        {"trial_left_s", 42.0},
+        {"overrides",
+         {{{"name", "night"},
+           {"owner", "ben"},
+           {"reason", nullptr},
+           {"until", "2026-11-22T06:00Z"},
+           {"left_s", 7200.0},
+           {"set", {{"policy.fail-back", "manual"}, {"router.mode", "advise"}}}}}}};
+    const std::string screen = status_screen(
+        {.status = status, .incident = nullptr, .command = "0.1.0", .dataplane = "0.1.0"},
+        {120, 23});
+    CHECK(screen.find(
+              "FROZEN by anna, 1h59m left: nothing is moved (end it: detour thaw): the line\n") !=
+          std::string::npos);
+    CHECK(screen.find("ON TRIAL: revision 12 goes back in 42s (keep it: detour confirm)\n") !=
+          std::string::npos);
+    CHECK(screen.find(
+              "override night (ben) 2h00m left: policy.fail-back manual, router.mode advise\n") !=
+          std::string::npos);
+}
+
 }  // namespace detour::command

@@ -32,7 +32,7 @@ TEST_CASE("each room has its own level") {
     LogOptions options;
     options.rooms["bgp"] = Level::debug;
     options.rooms["probe"] = Level::off;
-    const Log log = ear.log(options);
+    Log log = ear.log(options);
     for (const char* name : {"bgp", "kernel", "probe"}) {
         Logger logger = log.room(name);
         logger.debug({}, "one {}", 1);
@@ -96,13 +96,32 @@ TEST_CASE("levels are read from one word for all and one for each room") {
 
 TEST_CASE("lines about different things do not use up each other's allowance") {
     Ear ear;
-    const Log log = ear.log({});
+    Log log = ear.log({});
     Logger logger = log.room("decision");
     for (int i = 0; i < 90; ++i)
         logger.line({}, Level::info, "verdict", "again");
     logger.line({}, Level::warning, "held", "something else");
     CHECK(ear.lines.size() == 51);
     CHECK(ear.lines.back().find("something else") != std::string::npos);
+}
+
+TEST_CASE("loggers that were handed out follow when the levels change") {
+    Ear ear;
+    Log log = ear.log({.level = Level::warning, .rooms = {{"bgp", Level::debug}}});
+    const Logger bgp = log.room("bgp");
+    const Logger api = log.room("api");
+    CHECK(bgp.is_heard(Level::debug));
+    CHECK_FALSE(api.is_heard(Level::info));
+    log.use(Level::info, {{"api", Level::off}});
+    CHECK_FALSE(bgp.is_heard(Level::debug));
+    CHECK(bgp.is_heard(Level::info));
+    CHECK_FALSE(api.is_heard(Level::error));
+    CHECK(log.room("io").is_heard(Level::info));
+}
+
+TEST_CASE("levels are written as they are read") {
+    for (const char* text : {"info", "warning,api=off,bgp=debug", "off"})
+        CHECK(to_string(*parse_log_options(text)) == text);
 }
 
 }  // namespace detour::observe

@@ -16,8 +16,8 @@ namespace {
 std::set<std::string> names(const RunDir& run) {
     return {run.api_socket(),         run.lock_file("detour-dataplane"),
             run.lock_file("detourd"), run.notify_socket(),
-            run.freeze_file(),        run.eal_file_prefix(),
-            run.telemetry_socket()};
+            run.freeze_file(),        run.thaw_file(),
+            run.eal_file_prefix(),    run.telemetry_socket()};
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ std::set<std::string> names(const RunDir& run) {
 TEST_CASE("two run directories share no name") {
     const auto one = names(RunDir("/run/detour"));
     const auto other = names(RunDir("/run/detour-b"));
-    CHECK(one.size() == 7);
+    CHECK(one.size() == 8);
     for (const auto& name : one) {
         CAPTURE(name);
         CHECK_FALSE(other.contains(name));
