@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -182,7 +181,8 @@ void compare_uplinks(const Config& before, const Config& after, std::vector<Traf
         if (now == nullptr)
             out.push_back(
                 {"uplinks." + old.name,
-                 fmt::format("what {} carries moves to the first uplink that is left", old.name),
+                 fmt::format("what {} carries must leave it before: detour move SET --to UPLINK",
+                             old.name),
                  true});
         else
             compare_way(before, old, after, *now, out);
@@ -235,37 +235,21 @@ void compare_ports(const Config& before, const Config& after, std::vector<Restar
             out.push_back({"ports." + port.name, "a port is taken"});
 }
 
-bool is_tunnel(const Uplink* uplink) {
-    return uplink != nullptr && uplink->kind == UplinkKind::gre;
-}
-
-// The TTL, the DSCP and fragmentation are written into each packet; the rest the tunnel is made of.
-bool is_same_tunnel(const Underlay& a, const Underlay& b) {
-    return a.local == b.local && a.remote == b.remote && a.key == b.key &&
-           a.has_checksum == b.has_checksum && a.has_sequence == b.has_sequence &&
-           a.has_reassembly == b.has_reassembly && a.mtu == b.mtu && a.keepalive == b.keepalive &&
-           a.keepalive_retries == b.keepalive_retries;
-}
-
+// Tunnels come, go and change as the data plane runs; a name that was a circuit and is a tunnel now
+// would be two interfaces at once.
 void compare_tunnels(const Config& before, const Config& after, std::vector<Restart>& out) {
-    std::set<std::string> uplinks;
-    for (const Config* config : {&before, &after})
-        for (const Uplink& uplink : config->uplinks)
-            uplinks.insert(uplink.name);
-    for (const std::string& name : uplinks) {
-        const Uplink* old = before.find_uplink(name);
-        const Uplink* now = after.find_uplink(name);
-        const std::string path = "uplinks." + name;
-        if (is_tunnel(old) != is_tunnel(now)) {
-            out.push_back({path, is_tunnel(now) ? "a tunnel is made" : "a tunnel is taken down"});
-            continue;
-        }
-        if (!is_tunnel(old))
-            continue;
-        if (before.port(old->port).name != after.port(now->port).name)
-            out.push_back({path + ".underlay.port", "a tunnel runs over another port"});
-        else if (!is_same_tunnel(*old->underlay, *now->underlay))
-            out.push_back({path + ".underlay", "what a tunnel is known by is fixed at the start"});
+    for (const Uplink& old : before.uplinks) {
+        const Uplink* now = after.find_uplink(old.name);
+        if (now != nullptr && old.kind != now->kind)
+            out.push_back({"uplinks." + old.name + ".kind",
+                           "a name is another kind of uplink: take a new name"});
+    }
+    for (const Uplink& uplink : after.uplinks) {
+        const Uplink* old = before.find_uplink(uplink.name);
+        const bool had = old != nullptr && old->underlay && old->underlay->has_reassembly;
+        if (uplink.underlay && uplink.underlay->has_reassembly && !had)
+            out.push_back({"uplinks." + uplink.name + ".underlay.reassembly",
+                           "room for fragments is made at the start"});
     }
 }
 

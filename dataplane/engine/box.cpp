@@ -1,55 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
-#include "dataplane/engine/box.h"
+#include "dataplane/engine/box_parts.h"
 
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <set>
 
-#include "dataplane/engine/buffers.h"
-#include "dataplane/engine/capture/capturable.h"
-#include "dataplane/engine/capture/service.h"
-#include "dataplane/engine/descriptor.h"
-#include "dataplane/engine/eal.h"
-#include "dataplane/engine/host.h"
-#include "dataplane/engine/keepalives.h"
-#include "dataplane/engine/keeper.h"
-#include "dataplane/engine/kernel_link.h"
-#include "dataplane/engine/lock.h"
 #include "dataplane/engine/log.h"
-#include "dataplane/engine/mirrored_devices.h"
-#include "dataplane/engine/path_mtus.h"
-#include "dataplane/engine/port/carriers.h"
-#include "dataplane/engine/port/port.h"
-#include "dataplane/engine/reload.h"
-#include "dataplane/engine/slots.h"
-#include "dataplane/engine/telemetry/desk.h"
-#include "dataplane/engine/telemetry/report.h"
-#include "dataplane/engine/tunnels.h"
-#include "dataplane/engine/twin.h"
-#include "dataplane/engine/undo.h"
-#include "dataplane/engine/worker/fabric.h"
-#include "dataplane/fib/publisher.h"
-#include "dataplane/mirror/mirror.h"
 
 namespace detour::engine {
 namespace {
 
 constexpr Duration longest_wait = std::chrono::seconds(1);
 constexpr Duration reclaim_interval = std::chrono::milliseconds(10);
-
-Instant now() {
-    return Instant(std::chrono::steady_clock::now().time_since_epoch());
-}
-
-constexpr std::size_t spare_uplinks = 8;  // counters for those that a reload adds
-constexpr std::size_t spare_sets = 64;
 
 Descriptor catch_signals() {
     sigset_t signals;
@@ -62,80 +30,9 @@ Descriptor catch_signals() {
 
 }  // namespace
 
-// In the order of their making; the destructor takes them down in the reverse order.
-struct Box::Parts {
-    Parts(revision::Choice choice, const program::Options& program_options)
-        : options(program_options),
-          config(std::move(choice.config)),
-          digest(revision::digest(choice.text)),
-          uplink_slots(config.uplinks.size() + spare_uplinks),
-          set_slots(config.prefix_sets.size() + spare_sets),
-          run(options.run()) {}
-
-    [[nodiscard]] std::expected<void, Error> open();
-    [[nodiscard]] std::expected<void, Error> read_devices();
-    [[nodiscard]] std::expected<void, Error> start_eal();
-    [[nodiscard]] std::expected<void, Error> open_ports();
-    [[nodiscard]] std::expected<void, Error> open_twins();
-    [[nodiscard]] std::expected<void, Error> make_fabric();
-    [[nodiscard]] std::expected<void, Error> open_mirror();
-    [[nodiscard]] mirror::Devices mirrored_devices() const;
-    [[nodiscard]] bool was_used(std::uint16_t adjacency);
-
-    [[nodiscard]] std::expected<void, Error> reload(std::optional<revision::Number> number);
-    [[nodiscard]] Answer::Object answer_reload(const std::string& parameters);
-    [[nodiscard]] Answer::Object answer(const Question& question);
-    [[nodiscard]] std::expected<void, Error> run_until_stopped();
-    [[nodiscard]] std::expected<void, Error> start_forwarding();
-    // What `detour capture` may look at; forwarding does not depend on it.
-    void open_capture();
-    void follow_links();
-    // Waits for something to happen, and lets who it happened to handle it.
-    void turn();
-    [[nodiscard]] Duration patience(Instant time) const;
-    void read_signals();
-
-    const program::Options options;
-    model::Config config;
-    std::string digest;  // of its text
-    Slots uplink_slots;
-    Slots set_slots;
-    program::RunDir run;
-    std::vector<const model::Uplink*> tunnels;  // by TunnelIndex
-    std::vector<DeviceName> device_names;       // by PortId
-    Descriptor signals;
-    Keeper keeper;
-    Descriptor lock;
-    EalPlan plan;
-    BufferPlan buffer_plan;
-    std::optional<Eal> eal;
-    std::unique_ptr<Host> host;
-    Buffers buffers;
-    std::vector<Port> ports;
-    std::vector<Twin> port_twins;
-    std::vector<Twin> tunnel_twins;
-    std::optional<node::TunnelFinder> tunnel_finder;
-    std::optional<fib::Publisher> publisher;
-    std::unique_ptr<Fabric> fabric;
-    std::optional<Keepalives> keepalives;
-    std::optional<PathMtus> path_mtus;
-    std::optional<LinkWatch> links;
-    std::unique_ptr<mirror::Mirror> kernel;
-    NextHops next_hops{[this](std::size_t place) { return fabric->carried(place); }};
-    std::vector<std::uint64_t> used_before;  // by adjacency: packets when was_used() asked last
-    Desk desk;
-    std::unique_ptr<CaptureService> capture;
-    std::optional<Carriers> carriers;
-    Instant next_link_poll{};
-    bool is_forwarding = false;
-    bool is_reclaiming = false;  // states wait for a worker to let go of them
-    bool must_stop = false;
-};
-
 std::expected<void, Error> Box::Parts::open() {
     signals = catch_signals();
     keeper = Keeper::from_environment();
-    tunnels = gre_uplinks(config);
     if (!uplink_slots.assign(config.uplinks) || !set_slots.assign(config.prefix_sets))
         return std::unexpected(Error{"no room for counters"});
     auto taken = take_lock(run.lock_file("detour-dataplane"));
@@ -175,7 +72,7 @@ std::expected<void, Error> Box::Parts::read_devices() {
     std::set<std::string> twins;
     for (const model::Port& port : config.ports)
         twins.insert(port.name);
-    for (const model::Uplink* uplink : tunnels)
+    for (const model::Uplink* uplink : gre_uplinks(config))
         twins.insert(uplink->name);
     auto opened = Host::open(run, host_ports, twins);
     if (!opened)
@@ -232,29 +129,33 @@ std::expected<void, Error> Box::Parts::open_twins() {
             return std::unexpected(twin.error());
         port_twins.push_back(std::move(*twin));
     }
-    for (const model::Uplink* uplink : tunnels) {
-        auto twin =
-            Twin::open({.name = uplink->name, .kind = TwinKind::tun, .mtu = config.mtu(uplink->id)},
-                       keeper, host->undo());
-        if (!twin)
-            return std::unexpected(twin.error());
-        tunnel_twins.push_back(std::move(*twin));
-    }
-    // The descriptors that came back are queues of these twins; the keeper has its own.
+    auto planned = tunnels.plan(config, keeper, host->undo());
+    if (!planned)
+        return std::unexpected(planned.error());
+    tunnels.commit(config, std::move(*planned), engine_now());
+    // The descriptors that came back are queues of these twins; the keeper has its own. What the
+    // configuration does not have any more shall end with them.
+    for (const KeptDescriptor& kept : keeper.kept())
+        if (config.find_port(kept.name) == nullptr && config.find_uplink(kept.name) == nullptr)
+            keeper.remove(kept.name);
     keeper.kept().clear();
     return {};
 }
 
 std::expected<void, Error> Box::Parts::make_fabric() {
-    tunnel_finder.emplace(tunnel_ends(tunnels));
-    publisher.emplace(plan.worker_cores.size());
+    node::TunnelFinder finder(tunnel_ends(tunnels.uplinks()));
+    if (tunnel_finder)
+        finder.resume(*tunnel_finder);
+    tunnel_finder.emplace(std::move(finder));
+    if (!publisher)
+        publisher.emplace(plan.worker_cores.size());
     auto made = Fabric::make({.ports = ports,
                               .port_twins = port_twins,
-                              .tunnel_twins = tunnel_twins,
+                              .tunnel_twins = tunnels.twins(),
                               .cores = plan.worker_cores,
                               .poll = config.dataplane.poll,
                               .extent = {.ports = config.ports.size(),
-                                         .tunnels = tunnels.size(),
+                                         .tunnels = tunnels.uplinks().size(),
                                          .uplinks = uplink_slots.capacity(),
                                          .sets = set_slots.capacity()},
                               .fragments = {.entries = config.dataplane.reassembly.entries,
@@ -271,8 +172,8 @@ std::expected<void, Error> Box::Parts::make_fabric() {
 mirror::Devices Box::Parts::mirrored_devices() const {
     return engine::mirrored_devices({.config = config,
                                      .port_twins = port_twins,
-                                     .tunnels = tunnels,
-                                     .tunnel_twins = tunnel_twins,
+                                     .tunnels = tunnels.uplinks(),
+                                     .tunnel_twins = tunnels.twins(),
                                      .uplink_slots = uplink_slots,
                                      .set_slots = set_slots});
 }
@@ -301,44 +202,12 @@ std::expected<void, Error> Box::Parts::open_mirror() {
     return {};
 }
 
-// Judged whole before anything is changed. Workers see the new state as they see a new route.
-std::expected<void, Error> Box::Parts::reload(std::optional<revision::Number> number) {
-    auto choice = next_configuration(options, number);
-    if (!choice)
-        return std::unexpected(choice.error());
-    auto next = successor(config, std::move(choice->config));
-    if (!next)
-        return std::unexpected(next.error());
-    if (next->uplinks.size() > uplink_slots.capacity() ||
-        next->prefix_sets.size() > set_slots.capacity())
-        return std::unexpected(Error{"needs a new start: more uplinks or sets than counters"});
-    config = std::move(*next);
-    digest = revision::digest(choice->text);
-    (void)uplink_slots.assign(config.uplinks);
-    (void)set_slots.assign(config.prefix_sets);
-    for (std::size_t i = 0; i < tunnels.size(); ++i)  // the same ones, perhaps in another order
-        tunnels[i] = config.find_uplink(tunnel_twins[i].name());
-    kernel->change_devices(now(), mirrored_devices());
-    say("revision {} runs", number ? fmt::format("{} ({})", *number, digest) : digest);
-    return {};
-}
-
-Answer::Object Box::Parts::answer_reload(const std::string& parameters) {
-    const auto number = wanted_revision(parameters);
-    if (!number)
-        return {{"result", "refused"}, {"error", number.error().message}};
-    const auto done = reload(*number);
-    if (!done)
-        return {{"result", "refused"}, {"error", done.error().message}, {"revision", digest}};
-    return {{"result", "taken"}, {"revision", digest}};
-}
-
 Answer::Object Box::Parts::answer(const Question& question) {
     if (question.command == "/detour/reload")
         return answer_reload(question.parameters);
     return Report({.config = config,
                    .digest = digest,
-                   .tunnels = tunnels,
+                   .tunnels = tunnels.uplinks(),
                    .uplink_slots = uplink_slots,
                    .set_slots = set_slots,
                    .ports = ports,
@@ -355,21 +224,26 @@ std::expected<void, Error> Box::Parts::start_forwarding() {
             return started;
     fabric->start();
     is_forwarding = true;
-    path_mtus.emplace(config, tunnels, tunnel_twins, *fabric, now());
-    keepalives.emplace(tunnels, tunnel_twins, *fabric, *publisher, buffers.get(), now());
+    follow_tunnels();
     carriers.emplace(ports, port_twins);
     follow_links();
     if (auto opened = desk.open(commands); !opened)
         return opened;
     open_capture();
     say("forwarding on {} ports and {} tunnels, {} worker(s) on core {}", ports.size(),
-        tunnels.size(), plan.worker_cores.size(), fmt::join(plan.worker_cores, ", "));
+        tunnels.uplinks().size(), plan.worker_cores.size(), fmt::join(plan.worker_cores, ", "));
     keeper.say_ready("forwarding");
     return {};
 }
 
+void Box::Parts::follow_tunnels() {
+    path_mtus.emplace(config, tunnels.uplinks(), tunnels.twins(), *fabric, engine_now());
+    keepalives.emplace(tunnels.uplinks(), tunnels.twins(), *fabric, *publisher, buffers.get(),
+                       engine_now());
+}
+
 void Box::Parts::open_capture() {
-    auto opened = CaptureService::open(run, capturables(ports, tunnels), *publisher);
+    auto opened = CaptureService::open(run, capturables(ports, tunnels.uplinks()), *publisher);
     if (opened)
         capture = std::move(*opened);
     else
@@ -378,7 +252,7 @@ void Box::Parts::open_capture() {
 
 void Box::Parts::follow_links() {
     carriers->follow();
-    next_link_poll = now() + carriers->patience();
+    next_link_poll = engine_now() + carriers->patience();
 }
 
 std::expected<void, Error> Box::Parts::run_until_stopped() {
@@ -387,6 +261,8 @@ std::expected<void, Error> Box::Parts::run_until_stopped() {
         if (!is_forwarding && kernel->is_synced())
             if (auto started = start_forwarding(); !started)
                 return started;
+        if (failure)
+            return std::unexpected(*failure);
         if (fabric->exchange().has_lost_twin())
             return std::unexpected(Error{"an interface of this box was deleted: start anew"});
         if (is_forwarding && carriers->is_interface_replaced())
@@ -403,6 +279,8 @@ Duration Box::Parts::patience(Instant time) const {
         until = std::min(until, time + reclaim_interval);
     if (const auto deadline = kernel->next_deadline())
         until = std::min(until, *deadline);
+    if (const auto deadline = tunnels.next_deadline())
+        until = std::min(until, *deadline);
     if (const auto deadline = keepalives ? keepalives->next_deadline() : std::nullopt)
         until = std::min(until, *deadline);
     return std::max(Duration(until - time), Duration(0));
@@ -415,23 +293,25 @@ void Box::Parts::turn() {
                                   {desk.descriptor(), POLLIN, 0},
                                   {first, POLLIN, 0},
                                   {second, POLLIN, 0}}};
-    const Duration wait = patience(now());
+    const Duration wait = patience(engine_now());
     const timespec limit{.tv_sec = wait / std::chrono::seconds(1),
                          .tv_nsec = (wait % std::chrono::seconds(1)).count()};
     ppoll(events.data(), events.size(), &limit, nullptr);
     if (events[0].revents != 0)
         read_signals();
     if (events[3].revents != 0 || events[4].revents != 0)
-        kernel->on_readable(now());
-    if (const auto deadline = kernel->next_deadline(); deadline && *deadline <= now())
-        kernel->on_time(now());
+        kernel->on_readable(engine_now());
+    if (const auto deadline = kernel->next_deadline(); deadline && *deadline <= engine_now())
+        kernel->on_time(engine_now());
     if (is_forwarding) {
-        keepalives->on_time(now());
-        path_mtus->look(now());
+        keepalives->on_time(engine_now());
+        path_mtus->look(engine_now());
     }
+    if (const auto deadline = tunnels.next_deadline(); deadline && *deadline <= engine_now())
+        sweep_tunnels();
     if (events[1].revents != 0)
         links->clear();
-    if (is_forwarding && (events[1].revents != 0 || now() >= next_link_poll))
+    if (is_forwarding && (events[1].revents != 0 || engine_now() >= next_link_poll))
         follow_links();
     if (events[2].revents != 0)
         desk.serve([this](const Question& question) { return answer(question); });
@@ -463,7 +343,7 @@ Box::~Box() {
     parts.kernel.reset();
     parts.ports.clear();
     parts.port_twins.clear();
-    parts.tunnel_twins.clear();
+    parts.tunnels.close();
     parts.buffers.reset();
     parts.host.reset();
     parts.eal.reset();

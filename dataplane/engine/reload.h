@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// Which configuration a running data plane takes, and what it cannot take: ports, buffers, workers
-// and tunnels are made at the start, everything else follows the configuration as it runs.
+// Which configuration a running data plane takes, and what it cannot take: ports, buffers and
+// workers are made at the start, everything else follows the configuration as it runs.
 #pragma once
 
 #include <expected>

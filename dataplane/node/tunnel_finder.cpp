@@ -52,7 +52,8 @@ std::array<std::uint8_t, 16> octets_of(const Address& address) {
 }  // namespace
 
 TunnelFinder::TunnelFinder(std::span<const TunnelEnds> tunnels)
-    : slots_(std::bit_ceil(tunnels.size() * 2 + 2)),
+    : ends_(tunnels.begin(), tunnels.end()),
+      slots_(std::bit_ceil(tunnels.size() * 2 + 2)),
       local_ends_(slots_.size()),
       ipv6_slots_(slots_.size()),
       sequences_(std::make_unique<packet::SequenceNumbers[]>(tunnels.size())) {
@@ -68,6 +69,13 @@ TunnelFinder::TunnelFinder(std::span<const TunnelEnds> tunnels)
             add_ipv6(ends, match);
     }
     std::ranges::sort(fragmented_);
+}
+
+void TunnelFinder::resume(const TunnelFinder& before) {
+    for (std::size_t i = 0; i < ends_.size(); ++i)
+        if (const auto same = std::ranges::find(before.ends_, ends_[i]); same != before.ends_.end())
+            sequences_[i].resume(
+                before.sequences_[static_cast<std::size_t>(same - before.ends_.begin())]);
 }
 
 void TunnelFinder::add_ipv4(const TunnelEnds& ends, TunnelMatch match) {

@@ -27,6 +27,8 @@ struct TunnelEnds {
     Address remote;
     std::optional<std::uint32_t> key;
     std::uint8_t options = 0;  // of packet::gre_option: checksum, sequence, keepalive, reassembly
+
+    friend bool operator==(const TunnelEnds&, const TunnelEnds&) = default;
 };
 
 struct TunnelMatch {
@@ -38,6 +40,10 @@ class TunnelFinder {
  public:
     // By TunnelIndex.
     explicit TunnelFinder(std::span<const TunnelEnds> tunnels);
+
+    // Takes the place of `before`, which nobody uses any more: tunnels with the same ends go on
+    // counting where they were, else the far end would take their packets for old ones.
+    void resume(const TunnelFinder& before);
 
     // Addresses as they lie in the header (not swapped).
     [[nodiscard]] std::optional<TunnelMatch> find(std::uint32_t source, std::uint32_t destination,
@@ -79,6 +85,7 @@ class TunnelFinder {
     void add_ipv4(const TunnelEnds& ends, TunnelMatch match);
     void add_ipv6(const TunnelEnds& ends, TunnelMatch match);
 
+    std::vector<TunnelEnds> ends_;                          // by TunnelIndex
     std::vector<Slot> slots_;                               // open addressing, at most half full
     std::vector<std::uint32_t> local_ends_;                 // open addressing, zero is free
     std::vector<Ipv6Slot> ipv6_slots_;                      // the same for tunnels over IPv6

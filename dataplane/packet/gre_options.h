@@ -34,6 +34,12 @@ class SequenceNumbers {
     [[nodiscard]] std::uint32_t next() { return out_.fetch_add(1, std::memory_order_relaxed); }
     // False: "an out-of-sequence packet ... SHOULD be silently discarded".
     [[nodiscard]] bool accept(std::uint32_t number);
+    // Goes on where those of the same tunnel were; nobody else counts meanwhile.
+    void resume(const SequenceNumbers& before) {
+        out_.store(before.out_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        expected_.store(before.expected_.load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);
+    }
 
  private:
     static constexpr std::uint64_t has_expected = std::uint64_t{1} << 32;

@@ -64,4 +64,28 @@ TEST_CASE("a thousand tunnels on one address are all found") {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "tunnels that stay go on counting when others come, go or change, and the new begin at 0") {
+    const TunnelEnds one{at("192.0.2.66"), at("192.0.2.65"), 7};
+    const TunnelEnds two{at("192.0.2.66"), at("192.0.2.65"), 8};
+    const TunnelEnds three{at("2001:db8:1::2"), at("2001:db8:1::1"), {}};
+    const std::vector<TunnelEnds> old_ends{one, two, three};
+    const TunnelFinder old(old_ends);
+    for (std::uint16_t i = 0; i < 3; ++i)
+        for (unsigned packets = 0; packets < 10U + i; ++packets)
+            (void)old.sequence(fib::TunnelIndex(i)).next();
+    REQUIRE(old.sequence(fib::TunnelIndex(2)).accept(100));
+
+    TunnelEnds changed = two;
+    changed.key = 9;
+    const std::vector<TunnelEnds> new_ends{three, changed, one};
+    TunnelFinder now(new_ends);
+    now.resume(old);
+    CHECK(now.sequence(fib::TunnelIndex(0)).next() == 12);
+    CHECK_FALSE(now.sequence(fib::TunnelIndex(0)).accept(100));
+    CHECK(now.sequence(fib::TunnelIndex(1)).next() == 0);
+    CHECK(now.sequence(fib::TunnelIndex(2)).next() == 10);
+}
+
 }  // namespace detour::node
