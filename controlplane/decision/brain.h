@@ -74,6 +74,7 @@ struct Way {
 
 struct Uplink {
     bool is_link_up = true;
+    bool has_been_up = false;  // since the start; at the start itself links are told as down
     Instant link_changed = Instant::min();
     bool has_bfd_been_up = false;
     std::optional<Instant> bfd_down;

@@ -242,6 +242,8 @@ void Decider::Machine::on(const LinkState& input) {
     const auto u = uplink_of(input.uplink);
     auto& uplink = uplinks[u];
     const bool is_up = input.state == Presence::up;
+    if (is_up || (started && now > *started))
+        uplink.has_been_up = true;
     if (uplink.is_link_up == is_up)
         return;
     uplink.is_link_up = is_up;

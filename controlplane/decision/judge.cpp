@@ -46,11 +46,8 @@ bool Decider::Machine::are_links_down() const {
         last = std::max(last, uplink.link_changed);
     }
     // None was up since the start: while they come up nobody knows yet, and that is no fault.
-    if (last == Instant::min())
+    if (std::ranges::none_of(uplinks, &Uplink::has_been_up))
         return started && now >= *started + limits().startup_grace;
-    // One never was, and is no party to what fell now.
-    if (first == Instant::min())
-        return false;
     return last - first <= limits().twins_together;
 }
 
