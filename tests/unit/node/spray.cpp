@@ -33,9 +33,10 @@ class Bench {
     }
     // Frame `number` of a flow.
     rte_mbuf* frame_of(std::uint8_t flow, std::uint8_t number) {
-        const Ipv4 packet{.source = "203.0.113." + std::to_string(flow),
-                          .protocol = 17,
-                          .payload = Bytes(8, number)};
+        Bytes datagram(9);  // the ports are a flow's own
+        datagram.back() = number;
+        const Ipv4 packet{
+            .source = "203.0.113." + std::to_string(flow), .protocol = 17, .payload = datagram};
         Bytes& bytes = frames.emplace_back(frame(lan_mac, host_mac, packet));
         rte_mbuf& mbuf = mbufs.emplace_back();
         mbuf.buf_addr = bytes.data();
@@ -67,6 +68,7 @@ class Bench {
         }
     }
 
+    Rig rig;  // starts the EAL, of which rings are
     Bell bell;
     std::vector<std::unique_ptr<rte_ring, FreeRing>> rings;
     std::vector<Neighbour> workers;
