@@ -17,6 +17,8 @@ void NextHops::follow(const fib::ForwardingState& state) {
 NextHops::Sum NextHops::of(std::size_t place) const {
     const Sum total = counted_(place);
     const Sum& before = known_.at(place).before;
+    if (total.packets < before.packets)  // the workers are other ones now, and count from zero
+        return total;
     return {total.packets - before.packets, total.bytes - before.bytes};
 }
 
