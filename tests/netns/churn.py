@@ -18,7 +18,7 @@ from lab import cases, process  # noqa: E402  (the path comes first)
 from lab.box import SYSCTLS, Box  # noqa: E402
 from lab.routers import Bird, Frr  # noqa: E402
 from lab.topology import Lab  # noqa: E402
-from lab.traffic import Stream  # noqa: E402
+from lab.traffic import Stream, carry  # noqa: E402
 
 IS_LONG = bool(os.environ.get("DETOUR_LONG"))
 FLIPS = 10_000 if IS_LONG else 2_000
@@ -88,16 +88,14 @@ class Churn(unittest.TestCase):
     def tearDownClass(cls):
         cls.lab.__exit__(None, None, None)
 
-    def stream(self, name: str, *ends, rate: int = 5000) -> Stream:
-        stream = Stream(self.lab, name, *ends, rate=rate)
-        self.addCleanup(stream.abandon)
-        stream.wait_for_packets()
-        return stream
-
-    def assert_whole(self, stream: Stream):
-        result = stream.stop()
-        print(f"    {stream.name}: {result}")
-        self.assertEqual((result.lost, result.duplicates), (0, 0), f"{result}; drops {self.box.drops()}")
+    def assert_whole(self, name: str, ends: tuple, rate: int, during):
+        """A stream of that name loses nothing while `during` runs."""
+        def streams(rate: int) -> list:
+            stream = Stream(self.lab, name, *ends, rate=rate)
+            self.addCleanup(stream.abandon)
+            stream.wait_for_packets()
+            return [stream]
+        print(f"    {name}: {carry(streams, rate, during)[0]}")
 
     def sent(self) -> dict:
         return {item["name"]: item["out_packets"] for item in self.box.telemetry("/detour/ports")["items"].values()}
@@ -106,7 +104,6 @@ class Churn(unittest.TestCase):
         return {item["reason"]: item["packets"] for item in self.box.telemetry("/detour/punts")["items"].values()}
 
     def test_no_packet_is_lost_or_doubled_by_flips_and_table_changes(self):
-        stream = self.stream("flips", self.host, "10.1.0.2", self.peer, SINK, rate=20_000)
         before = self.sent()
         lines = []
         for i in range(FLIPS):
@@ -114,36 +111,40 @@ class Churn(unittest.TestCase):
             # Routes beside and over the one that carries the packets; those over it say the same.
             lines.append(f"route {'add' if i % 40 < 20 else 'del'} 198.51.{100 + i % 20 // 10}.{128 + i % 20}/32 nhid 10")
             lines.append(f"route replace {SINK.rsplit('.', 1)[0]}.0/{24 + i % 5} nhid 10")
-        for first in range(0, len(lines), 600):
-            self.detour.setup(*lines[first:first + 600])
-        self.assert_whole(stream)
+
+        def flips():
+            for first in range(0, len(lines), 600):
+                self.detour.setup(*lines[first:first + 600])
+        self.assert_whole("flips", (self.host, "10.1.0.2", self.peer, SINK), 20_000, flips)
         shares = {port: count - before[port] for port, count in self.sent().items()}
         self.assertGreater(min(shares["wan0"], shares["wan1"]), 1000, f"both ways carried: {shares}")
 
     def test_hosts_of_a_lan_come_and_go(self):
         addresses = [f"10.1.{2 + i // 250}.{1 + i % 250}" for i in range(HOSTS)]
-        stream = self.stream("resident", self.peer, SINK, self.host, "10.1.0.2", rate=2000)
-        for round_number in range(3):
-            self.peer.sh(f"for n in 2 3; do for i in $(seq 250); do ping -c 1 -W 1 -I {SINK} 10.1.$n.$i >/dev/null & "
-                         "[ $((i % 50)) = 0 ] && wait; done; done; wait", timeout=120)
-            time.sleep(1.1)  # the kernel is asked for one host once a second
-            known = {neighbour[0] for neighbour in self.box.neighbours()}
-            self.assertGreater(len(known & set(addresses)), HOSTS - 20, f"round {round_number}")
-            self.detour.setup(*(f"neigh del {one} dev lan0" for one in sorted(known & set(addresses))))
-        self.assert_whole(stream)
+
+        def come_and_go():
+            for round_number in range(3):
+                self.peer.sh(f"for n in 2 3; do for i in $(seq 250); do ping -c 1 -W 1 -I {SINK} 10.1.$n.$i >/dev/null & "
+                             "[ $((i % 50)) = 0 ] && wait; done; done; wait", timeout=120)
+                time.sleep(1.1)  # the kernel is asked for one host once a second
+                known = {neighbour[0] for neighbour in self.box.neighbours()}
+                self.assertGreater(len(known & set(addresses)), HOSTS - 20, f"round {round_number}")
+                self.detour.setup(*(f"neigh del {one} dev lan0" for one in sorted(known & set(addresses))))
+        self.assert_whole("resident", (self.peer, SINK, self.host, "10.1.0.2"), 2000, come_and_go)
 
     def assert_forwarded(self):
         """What was learned is the fast path's, and no packet of it goes by the kernel."""
         for number in (0, LEARNED // 2, LEARNED - 1):
             network, _, last = prefix(number).split("/")[0].rpartition(".")
             self.host.wait_for_ping(f"{network}.{int(last) + 9}", 10)
-        stream = self.stream("learned", self.host, "10.1.0.2", self.peer, f"10.200.{LEARNED // 4}.9", rate=2000)
-        before = self.punted()
-        time.sleep(0.5)
-        after = self.punted()
-        for reason in ("no-route", "other-device", "unresolved"):
-            self.assertEqual(after[reason], before[reason], f"the fast path leaves them to the kernel as {reason}")
-        self.assert_whole(stream)
+
+        def look():
+            before = self.punted()
+            time.sleep(0.5)
+            after = self.punted()
+            for reason in ("no-route", "other-device", "unresolved"):
+                self.assertEqual(after[reason], before[reason], f"the fast path leaves them to the kernel as {reason}")
+        self.assert_whole("learned", (self.host, "10.1.0.2", self.peer, f"10.200.{LEARNED // 4}.9"), 2000, look)
 
     def start_peer(self) -> Bird:
         routes = " ".join(f"route {prefix(number)} blackhole;" for number in range(LEARNED))

@@ -35,7 +35,7 @@ from lab import build, cases  # noqa: E402  (the path comes first)
 from lab.box import Box  # noqa: E402
 from lab.process import Failed, run, wait_until  # noqa: E402
 from lab.topology import Lab  # noqa: E402
-from lab.traffic import Stream, Transfer  # noqa: E402
+from lab.traffic import Stream, Transfer, carry  # noqa: E402
 
 EX_CONFIG = 78
 
@@ -250,14 +250,13 @@ class Forwarding(unittest.TestCase):
                 # A copy that the kernel forwarded beside the fast path would show as a duplicate.
                 self.assertNotIn("duplicates", said)
                 self.assertNotIn("DUP", said)
-            stream = Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=10000)
-            back = Stream(lab, "v6", scene.provider, "2001:db8:3::10", scene.customer, "2001:db8:77::10", rate=10000)
-            time.sleep(2)
-            for result in (stream.stop(), back.stop()):
-                self.assertEqual((result.lost, result.duplicates), (0, 0), str(result))
+            there, back = carry(lambda rate: [
+                Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=rate),
+                Stream(lab, "v6", scene.provider, "2001:db8:3::10", scene.customer, "2001:db8:77::10", rate=rate)],
+                10000, lambda: time.sleep(2))
             sets = {(item["uplink"], item["set"], item["family"]): item for item in scene.box.items("/detour/sets")}
-            self.assertGreaterEqual(sets["provider", "mail", "ipv4"]["out_packets"], 10000)
-            self.assertGreaterEqual(sets["provider", "mail", "ipv6"]["in_packets"], 10000)
+            self.assertGreaterEqual(sets["provider", "mail", "ipv4"]["out_packets"], there.received)
+            self.assertGreaterEqual(sets["provider", "mail", "ipv6"]["in_packets"], back.received)
             self.assertEqual(sets["partner", "mail", "ipv4"]["out_packets"], 0)
             ports = {item["name"]: item for item in scene.box.items("/detour/ports")}
             self.assertGreaterEqual(ports["lan0"]["in_packets"], 10000)
@@ -317,14 +316,15 @@ class Forwarding(unittest.TestCase):
         with Lab("workers") as lab:
             scene = Scene(lab, cores=processors[:2])
             scene.start()
-            stream = Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=5000)
-            back = Stream(lab, "back", scene.provider, "203.0.113.10", scene.customer, "198.51.100.10", rate=5000)
-            time.sleep(2)
-            for result in (stream.stop(), back.stop()):
-                self.assertEqual((result.lost, result.duplicates, result.reordered), (0, 0, 0), str(result))
+            results = carry(lambda rate: [
+                Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=rate),
+                Stream(lab, "back", scene.provider, "203.0.113.10", scene.customer, "198.51.100.10", rate=rate)],
+                5000, lambda: time.sleep(2))
+            self.assertEqual([result.reordered for result in results], [0, 0])
             workers = scene.box.items("/detour/workers")
             self.assertEqual(len(workers), 2)
-            self.assertTrue(all(worker["packets"] > 5000 for worker in workers), workers)
+            least = min(result.received for result in results) / 2
+            self.assertTrue(all(worker["packets"] > least for worker in workers), workers)
 
     def test_two_workers_share_one_port_and_every_flow_keeps_its_order(self):
         processors = sorted(os.sched_getaffinity(0))

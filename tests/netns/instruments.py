@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from lab import build, cases, process  # noqa: E402  (the path comes first)
 from lab.cage import CUSTOMER, OUTSIDE, OUTSIDE6, Cage  # noqa: E402
 from lab.topology import Lab  # noqa: E402
-from lab.traffic import Stream  # noqa: E402
+from lab.traffic import Stream, carry  # noqa: E402
 
 FLOW = f"{CUSTOMER['web']} > {OUTSIDE}"
 
@@ -234,25 +234,30 @@ class Instruments(unittest.TestCase):
 
     def test_forwarding_loses_nothing_while_captures_come_and_go_under_load(self):
         self.customer.wait_for_ping(OUTSIDE, 5, source=CUSTOMER["mail"])
-        streams = [Stream(self.lab, f"load-{name}", *ends, rate=5000) for name, *ends in (
-            ("out", self.customer, CUSTOMER["mail"], self.outside, OUTSIDE),
-            ("in", self.outside, OUTSIDE, self.customer, CUSTOMER["mail"]))]
-        for stream in streams:
-            self.addCleanup(stream.abandon)
-            stream.wait_for_packets()
         file = self.lab.path("load.pcapng")
-        for _ in range(5):
-            self.detour("capture", "lan0,xcon0,partner", "--seconds", "1", "-w", file)
-        # A reader that does not read: its packets are lost, those of the box are not.
-        stuck = self.start_capture("lan0,xcon0", "-w", self.lab.path("stuck.pcapng"))
-        stuck.send_signal(signal.SIGSTOP)
-        time.sleep(2)
-        stuck.send_signal(signal.SIGCONT)
-        self.end_capture(stuck)
-        for stream, result in [(stream, stream.stop()) for stream in streams]:
-            self.assertEqual((result.lost, result.duplicates), (0, 0), f"{stream.name}: {result}; {self.box.drops()}")
-        # 10,000 packets a second, each twice on its way (lan0 and xcon0) and once inside the tunnel.
-        self.assertGreater(len(self.tshark(file, "udp", "frame.number")), 3 * 8000)
+
+        def streams(rate: int) -> list:
+            made = [Stream(self.lab, f"load-{name}", *ends, rate=rate) for name, *ends in (
+                ("out", self.customer, CUSTOMER["mail"], self.outside, OUTSIDE),
+                ("in", self.outside, OUTSIDE, self.customer, CUSTOMER["mail"]))]
+            for stream in made:
+                self.addCleanup(stream.abandon)
+                stream.wait_for_packets()
+            return made
+
+        def captures():
+            for _ in range(5):
+                self.detour("capture", "lan0,xcon0,partner", "--seconds", "1", "-w", file)
+            # A reader that does not read: its packets are lost, those of the box are not.
+            stuck = self.start_capture("lan0,xcon0", "-w", self.lab.path("stuck.pcapng"))
+            stuck.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            stuck.send_signal(signal.SIGCONT)
+            self.end_capture(stuck)
+        a_stream = carry(streams, 5000, captures)[0]
+        rate = a_stream.received / (a_stream.last_ns - a_stream.first_ns) * 1e9
+        # In a second, packets of two streams, each twice on its way (lan0 and xcon0) and once inside the tunnel.
+        self.assertGreater(len(self.tshark(file, "udp", "frame.number")), 3 * 2 * rate * 0.8)
 
 
 class Kernel(unittest.TestCase):

@@ -69,11 +69,11 @@ class Stream:
         self.name, self.sink_node, self.source_node = name, sink, source
         port = next(ports)
         stream = str(port)
-        self.sink = sink.start(f"sink-{name}", [program(), "sink", "--listen", at(sink_address, port), "--stream",
+        self.sink = sink.start(f"sink-{name}-{port}", [program(), "sink", "--listen", at(sink_address, port), "--stream",
                                                 stream, "--gap", f"{gap_ms}ms", "--report", "200ms"],
                                is_result_apart=True)
         time.sleep(0.05)
-        self.source = source.start(f"source-{name}", [
+        self.source = source.start(f"source-{name}-{port}", [
             program(), "source", "--to", at(sink_address, port), "--from", at(source_address, port), "--rate", str(rate),
             "--size", str(size), "--stream", stream], is_result_apart=True)
         self.started_ns = time.monotonic_ns()
@@ -107,6 +107,44 @@ class Stream:
         return StreamResult(sent["sent"], got["received"], sent["sent"] - got["received"], got["duplicates"],
                             got["reordered"], sent["refused"], got["longest_gap_ms"], got["gaps"], got["holes"],
                             got["delay_us"], sent["stalls"], got["first_ns"], got["last_ns"])
+
+
+def carry(make, rate: int, during, *, least: int = 500, say=print) -> list:
+    """Streams that lose nothing and bring nothing twice while `during()` runs; their results.
+
+    `make(rate)` starts them. When packets are missing, the same streams alone say whose fault that is: if they lose,
+    too, the machine does not carry that rate at the moment, and the next try has half of it. What is lost twice where
+    the streams alone lose nothing, or comes twice, or is lost at less than `least` a second, is raised as Failed.
+    """
+    strikes = 0
+    while True:
+        begin = time.monotonic()
+        results = _results(make(rate), during)
+        if not (wrong := _wrong(results)):
+            return list(results.values())
+        say(f"    {rate}/s a stream: {wrong}")
+        if any(result.duplicates for result in results.values()):
+            raise Failed(f"packets came twice: {wrong}")
+        seconds = time.monotonic() - begin
+        if alone := _wrong(_results(make(rate), lambda seconds=seconds: time.sleep(seconds))):
+            say(f"    the same alone: {alone}")
+            rate //= 2
+            if rate < least:
+                raise Failed(f"this machine carries nothing without loss: {alone}")
+        else:
+            strikes += 1
+            if strikes == 2:
+                raise Failed(f"lost at {rate}/s a stream, which alone arrive whole: {wrong}")
+
+
+def _results(streams: list, during) -> dict:
+    during()
+    return {stream.name: stream.stop() for stream in streams}
+
+
+def _wrong(results: dict) -> str:
+    return "; ".join(f"{name}: {result}, holes {result.holes[:5]}" for name, result in results.items()
+                     if result.lost or result.duplicates or result.refused)
 
 
 @dataclass
