@@ -68,8 +68,11 @@ TEST_CASE("every key of the configuration is in the effective one of some exampl
                                  "advise}}}\n",
                              "t.yaml");
     REQUIRE(night);
-    for (const Setting& setting : effective(*night))
-        shown.insert(setting.path.back());
+    const Config tagged = example(
+        "minimal", {{R"(xcon0: {device: "0000:3b:00.1",)", "xcon0: {parent: wan0, vlan: 20,"}});
+    for (const Config* config : {&*night, &tagged})
+        for (const Setting& setting : effective(*config))
+            shown.insert(setting.path.back());
     const std::set<std::string> of_targets{"asn", "addresses", "own", "second-kind"};
     for (const keys::Section& section : keys::sections) {
         if (section.name == "the top level")
