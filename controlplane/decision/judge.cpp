@@ -107,6 +107,10 @@ bool Decider::Machine::are_all_dead(std::uint32_t u, std::uint32_t b, Instant si
     if (uplink_count() < 2)
         return false;
     const auto& watch = watched(u, b);
+    // What has not been heard since the start did not end: paths and sessions are still coming up.
+    if (started && !watch.beacon.is_good_since(*started) &&
+        !way(u, family_of(b)).control.is_good_since(*started))
+        return false;
     if (sentinel(watch, since) == SentinelFacts::good)
         return false;
     for (std::uint32_t other = 0; other < uplink_count(); ++other) {

@@ -298,7 +298,8 @@ class Sessions:
         print(f"    {self.PEER.__name__}: switch of 10,000: handled in {sorted(handled)[2]:.1f} ms, acknowledged by both after "
               f"{sorted(acknowledged)[2]:.1f} ms (medians of 5); a single one acknowledged {heard - sent:.2f} ms after it was sent")
         self.assertLess(sorted(handled)[2], 60)
-        wait_until(lambda: len(self.heard(1)) == 10000 and not self.heard(0), 60, "the peer to have them from B alone", every=1)
+        wait_until(lambda: self.peer.prefixes(1) == set(many) and not self.peer.prefixes(0), 60,
+                   "the peer to have them from B alone", every=1)
 
     def test_the_peer_keeps_our_routes_while_we_are_killed_and_sweeps_what_we_do_not_say_again(self):
         self.connect(sessions=(0,), is_graceful=True)

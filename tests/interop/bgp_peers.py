@@ -67,6 +67,9 @@ class BirdPeer:
                 }
         return found
 
+    def prefixes(self, session: int) -> set:
+        return set(self.routes(session))
+
     def withdrawals(self, session: int) -> int:
         text = self.bird.ask(f"show protocols all p{session}")
         return sum(int(count) for count in re.findall(r"Import withdraws: +(\d+)", text))
@@ -141,6 +144,12 @@ class FrrPeer:
                         "large": sorted(path.get("largeCommunity", {}).get("list", [])),
                     }
         return found
+
+    def prefixes(self, session: int) -> set:
+        """Of all routes by one question: routes() asks once more for each."""
+        return {prefix for family in ("ipv4", "ipv6")
+                for prefix, paths in self.ask(f"show bgp {family} unicast json").get("routes", {}).items()
+                if any(path.get("peerId") == OURS[session] for path in paths)}
 
     def neighbour(self, session: int) -> dict:
         return self.ask(f"show bgp neighbors {OURS[session]} json")[OURS[session]]

@@ -140,7 +140,7 @@ class Transcript(unittest.TestCase):
         self.assertIn("Established for", self.narrow("bgp"))
         self.assertIn("ORIGIN IGP, AS_PATH", self.does("bgp", "routes", "203.0.113.7", "--out", "provider"))
         self.assertIn("from ", self.does("bgp", "routes", "--in", "provider"))
-        self.assertIn("no peer has", self.does("bgp", "routes", "192.0.2.0/25", "--longer", code=1))
+        self.assertIn("no peer has", self.does("bgp", "routes", "192.0.2.240/28", "--longer", code=1))
         self.assertIn("there is no BGP peer", self.does("bgp", "routes", "--in", "192.0.2.99", code=2))
         self.assertIn("--soft", self.does("bgp", "clear", "provider", code=2))
         self.assertIn("was asked", self.does("bgp", "clear", "provider", "--soft", "-r", "is it all there?"))

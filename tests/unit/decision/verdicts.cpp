@@ -479,6 +479,18 @@ TEST_CASE("everything beyond the box dies at once: LOCAL-FAULT, nothing moves") 
     }
 }
 
+TEST_CASE("what has not answered since the start has not died: no LOCAL-FAULT") {
+    World box(of(Profile::fast));
+    box.settle();
+    box.path(0, World::State::down);
+    box.path(1, World::State::down);
+    const Instant start = box.now();
+    box.restart(1s);
+    box.run(2min);
+    CHECK_FALSE(box.first(0, 0, Verdict::local_fault, start + 1s));
+    nothing_moved(box);
+}
+
 TEST_CASE("the path of an uplink dies with its carrier up: UPLINK-DEAD, all sets move") {
     for (const auto profile : every_profile) {
         World box(of(profile));
