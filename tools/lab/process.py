@@ -38,13 +38,14 @@ class Process:
     """A program that was started: its log is a file, and it is ended by its pid alone."""
 
     def __init__(self, command: list, log: str, *, environment: dict | None = None, stdin=subprocess.DEVNULL,
-                 output=None, is_result_apart: bool = False):
+                 output=None, is_result_apart: bool = False, descriptors: tuple = ()):
         self.command, self.log = command, log
         # A program whose standard output is its result says the rest on standard error.
         self.result_file = log + ".result" if is_result_apart else log
         with open(log, "ab") as errors, open(self.result_file, "ab") as results:
             self.popen = subprocess.Popen(command, stdin=stdin, stdout=output or results, stderr=errors,
-                                          env={**os.environ, **(environment or {})}, start_new_session=True)
+                                          pass_fds=descriptors, env={**os.environ, **(environment or {})},
+                                          start_new_session=True)
 
     @property
     def pid(self) -> int:

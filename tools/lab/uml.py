@@ -19,7 +19,7 @@ import time
 
 from . import build
 from .process import Failed, run
-from .topology import ROUTER_NICENESS, Namespace, Node
+from .topology import Namespace, Node
 
 KERNEL = "/usr/bin/linux.uml"
 MODULES = ("crc-ccitt", "ipv6", "gre", "ip_tunnel", "ip_gre", "tunnel6", "ip6_tunnel", "ip6_gre", "sch_netem")

@@ -49,8 +49,10 @@ constexpr std::size_t page_size = 4096;
 constexpr std::size_t usual_frame_size = 2048;  // the driver's own choice
 // Of a ring, one each way. The driver's own choice holds 512 frames: a millisecond of 500,000
 // packets a second, and a worker that shares its core is not woken sooner (38 % of a flood were
-// lost there, BFD among them; with 2,048 frames 9 %).
-constexpr std::size_t ring_bytes = 8U << 20U;
+// lost there, BFD among them; with 2,048 frames 9 %). More takes longer to start: the kernel clears
+// all of it.
+constexpr std::size_t ring_bytes = 4U << 20U;
+constexpr std::size_t least_frames = 512;
 // What the kernel puts before a frame in the ring (TPACKET2_HDRLEN, aligned), and an Ethernet
 // header with a VLAN tag.
 constexpr std::size_t frame_overhead = 80 + 18;
@@ -121,7 +123,7 @@ std::string DeviceName::arguments(std::uint16_t mtu) const {
     if (size > usual_frame_size && !argument("framesz"))
         text += fmt::format(",framesz={},blocksz={}", size, std::max(size, page_size));
     if (!argument("framesz") && !argument("framecnt"))
-        text += fmt::format(",framecnt={}", ring_bytes / size);
+        text += fmt::format(",framecnt={}", std::max(least_frames, ring_bytes / size));
     return text;
 }
 

@@ -28,7 +28,7 @@ TEST_CASE("virtual devices keep their arguments as they were written") {
     CHECK(device->interface() == "eth2");
     CHECK(device->argument("qpairs") == "2");
     CHECK_FALSE(device->argument("framesz"));
-    CHECK(device->arguments(1500) == "net_af_packet0,iface=eth2,qpairs=2,framecnt=4096");
+    CHECK(device->arguments(1500) == "net_af_packet0,iface=eth2,qpairs=2,framecnt=2048");
     CHECK(DeviceName::parse("net_af_packet0,iface=e,framecnt=64")->arguments(1500) ==
           "net_af_packet0,iface=e,framecnt=64");
 }
@@ -37,7 +37,7 @@ TEST_CASE("af_packet gets ring frames for jumbo packets unless the configuration
     CHECK(DeviceName::parse("net_af_packet0,iface=e")->arguments(9000) ==
           "net_af_packet0,iface=e,framesz=16384,blocksz=16384,framecnt=512");
     CHECK(DeviceName::parse("net_af_packet0,iface=e")->arguments(1960) ==
-          "net_af_packet0,iface=e,framesz=4096,blocksz=4096,framecnt=2048");
+          "net_af_packet0,iface=e,framesz=4096,blocksz=4096,framecnt=1024");
     CHECK(DeviceName::parse("net_af_packet0,iface=e,framesz=9216,blocksz=9216")->arguments(9000) ==
           "net_af_packet0,iface=e,framesz=9216,blocksz=9216");
     CHECK(DeviceName::parse("net_af_xdp0,iface=e")->arguments(9000) == "net_af_xdp0,iface=e");
