@@ -116,7 +116,7 @@ void require_kinds(Conditions& conditions, const Facts& facts, const Thresholds&
         conditions.require(agrees || is_second_kind_alive(facts), kinds_missing(facts, t),
                            {"inbound-share", facts.passive.share, Comparison::below, t.passive_dead,
                             Unit::ratio, 0, "2(4)", true});
-    if (!is_absent && second.witnesses == 0)
+    if (!is_absent && second.witnesses == 0 && !is_second_kind_alive(facts))
         return;
     const double needed = std::ceil(t.breadth * second.findings.homed - 1e-9);
     conditions.require(agrees || (!is_absent && !is_second_kind_alive(facts)),
