@@ -19,6 +19,8 @@ decision::ProbeClass to_class(probe::Class probe_class) {
             return decision::ProbeClass::tunnel;
         case probe::Class::egress:
             return decision::ProbeClass::egress;
+        case probe::Class::walk:
+            break;  // it ends in Walked, never in an Outcome
     }
     std::unreachable();
 }

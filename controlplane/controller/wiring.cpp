@@ -61,6 +61,8 @@ void Controller::Machine::feed_prober(Instant now, const probe::Input& input) {
             Overloaded{
                 [&](const probe::Send& send) { outputs.emplace_back(SendProbe{send}); },
                 [&](const probe::Outcome& outcome) { queue.emplace_back(to_evidence(outcome)); },
+                [](const probe::Walked&) {},
+                [](const probe::PathMtu&) {},
             },
             output);
 }

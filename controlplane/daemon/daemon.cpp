@@ -192,7 +192,7 @@ struct Daemon::Implementation {
             interface == InterfaceIndex{}
                 ? std::make_error_code(std::errc::network_down)
                 : probes->send(interface, {protocol_of(send.probe.kind), send.probe.source,
-                                           send.probe.destination, message});
+                                           send.probe.destination, message, send.probe.hop_limit});
         if (error)
             handle_later(controller::ProbeNotSent{send.probe.probe});
     }

@@ -70,10 +70,10 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
     slot.sent = now;
     slot.number = ++last_number;
     const Family family = plan.source.family();
-    const std::uint16_t size =
-        plan.is_full_size
-            ? static_cast<std::uint16_t>(options.uplinks[plan.uplink].mtu - header_size(family))
-            : static_cast<std::uint16_t>(echo_head_size);
+    const std::uint16_t packet = plan.is_full_size ? options.uplinks[plan.uplink].mtu : plan.size;
+    const std::uint16_t size = packet != 0
+                                   ? static_cast<std::uint16_t>(packet - header_size(family))
+                                   : static_cast<std::uint16_t>(echo_head_size);
     outputs.emplace_back(Send{
         .probe = ProbeId(slot.number),
         .probe_class = plan.probe_class,
@@ -83,7 +83,8 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
         .destination = destination.address,
         .head = sealed_head(index, size),
         .size = size,
-        .dont_fragment = plan.is_full_size,
+        .dont_fragment = packet != 0,
+        .hop_limit = plan.hop_limit == 0 ? std::nullopt : std::optional(plan.hop_limit),
     });
     timers.add(now + round_trip(plan.uplink, plan.destination).timeout(options.schedule), Due::slot,
                index, slot.generation);
@@ -100,8 +101,14 @@ EchoHead Prober::Machine::sealed_head(std::uint32_t index, std::size_t size) {
                  .sequence = static_cast<std::uint16_t>(slot.number),
                  .slot = index,
                  .token = random.next()};
-    if (plan.kind == Kind::icmp)
-        return encode_echo_request(slot.mark, plan.source, to, size);
+    if (plan.kind == Kind::icmp) {
+        const EchoHead head = encode_echo_request(slot.mark, plan.source, to, size);
+        if (plan.walk == none)
+            return head;
+        slot.signature = signature_of(head);
+        flights[*slot.signature] = index;
+        return head;
+    }
     slot.mark.ident =
         static_cast<std::uint16_t>(first_probe_port + random.next() % probe_port_count);
     slot.mark.sequence = destination.second->port;
@@ -168,12 +175,22 @@ std::optional<std::uint32_t> Prober::Machine::answered_by_error(const Reply& rep
 }
 
 void Prober::Machine::lose(Instant now, std::uint32_t index) {
+    if (const auto walk = slots[index].plan.walk; walk != none) {
+        release(index);
+        return hear_hop(now, walk, std::nullopt);
+    }
     finish(now, index, Result::lost, std::nullopt);
     auto& slot = slots[index];
     slot.phase = Slot::Phase::late;
     timers.add(now + options.schedule.late_reply, Due::slot, index, ++slot.generation);
     const Plan lost = slot.plan;  // a retry may move the slots
-    if (is_usable[lost.uplink])
+    if (!is_usable[lost.uplink]) {
+        lanes[lane_index(lost.uplink, lost.source.family())].mtu.stop();
+        return;
+    }
+    if (lost.probe_class == Class::tunnel)
+        learn_mtu(now, lost, Result::lost);
+    if (lost.size == 0)
         retry(now, lost);
 }
 
@@ -181,6 +198,9 @@ void Prober::Machine::finish(Instant now, std::uint32_t index, Result result,
                              std::optional<UplinkId> arrival) {
     const auto& slot = slots[index];
     const Plan& plan = slot.plan;
+    // A size that is too large says nothing about the uplink.
+    if (plan.size != 0 && result == Result::lost)
+        return;
     const auto& destination = destinations[plan.destination];
     Outcome outcome;
     outcome.probe = ProbeId(slot.number);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// Inside of the prober; internal to controlplane/probe. Four parts, one file each:
+// Inside of the prober; internal to controlplane/probe. Six parts, one file each:
 //   prober.cpp   inputs and timers: who is called when
 //   pace.cpp     intervals: levels, the suspicion burst, thinning, staggering
 //   rounds.cpp   what is sent when a target, a tunnel, a sentinel is due
+//   path_mtu.cpp what an uplink's paths carry
+//   walk.cpp     who is on the way
 //   flight.cpp   one probe's life: planned -> pending -> (ok | lost -> reversed), in a slot
 // Everything configured is an index into a vector built once; a probe costs a slot and a timer,
 // both reused.
@@ -61,6 +63,38 @@ struct WatchSlot {
     }
 };
 
+// The largest size that comes back; T of an uplink.
+struct MtuSearch {
+    bool is_running = false;
+    bool is_flying = false;
+    bool has_passed = false;       // something came back in this search
+    std::uint16_t good = 0;        // the largest that did
+    std::uint16_t bad = 0;         // the smallest that did not
+    std::uint8_t losses = 0;       // of the size that is tried
+    std::uint8_t full_losses = 0;  // of full size in a row
+    std::optional<Instant> again;  // the next search, at the earliest
+    std::optional<std::uint16_t> told;
+    std::uint32_t generation = 0;
+
+    void stop() { is_running = is_flying = false; }
+};
+
+struct WalkState {
+    Walk request;
+    Address source;
+    std::uint32_t destination = 0;
+    Instant began{};
+    std::uint8_t hop = 1;
+    std::uint8_t tried = 0;
+    std::uint8_t silent = 0;
+    bool is_running = true;
+    std::uint32_t generation = 0;
+    std::vector<Hop> hops;
+};
+
+// What nobody waits for looks again for room under the caps so often.
+inline constexpr Duration wait_for_room = std::chrono::milliseconds(100);
+
 // One (uplink, family): the pairs' rhythm and the tunnel probes.
 struct Lane {
     std::uint32_t uplink = 0;
@@ -76,6 +110,7 @@ struct Lane {
     // By destination: when a round of the second kind takes the place of one of ICMP.
     std::vector<std::optional<Instant>> second_due;
     std::vector<Instant> last_second;
+    MtuSearch mtu;
 };
 
 // The suspicion rate of a family: a tank that empties while it is used and fills at a sixth of that
@@ -103,6 +138,9 @@ struct Plan {
     std::uint8_t prefix = 0;
     std::uint32_t pair = 0;
     bool is_full_size = false;
+    std::uint16_t size = 0;  // of the packet, when one is searched for
+    std::uint32_t walk = none;
+    std::uint8_t hop_limit = 0;  // 0: the usual one
     bool is_fresh_flow = false;
 };
 
@@ -136,6 +174,7 @@ struct Prober::Machine {
     void on(Instant now, const SendFailed& input);
     void on(Instant now, const SetTarget& input);
     void on(Instant now, const ProveTunnel& input);
+    void on(Instant now, const Walk& input);
     void start(Instant now);
 
     // pace.cpp
@@ -171,6 +210,18 @@ struct Prober::Machine {
     void send_egress(Instant now, WatchSlot& watch);
     void sentinel(Instant now, std::uint32_t index);
     [[nodiscard]] std::uint32_t next_target(Instant now, Family family, std::uint32_t& turn) const;
+
+    // path_mtu.cpp
+    void learn_mtu(Instant now, const Plan& plan, Result result);
+    void narrow(Instant now, Lane& lane, std::uint16_t size, Result result);
+    void try_size(Instant now, Lane& lane);
+    void tell_mtu(Lane& lane, std::uint16_t mtu);
+
+    // walk.cpp
+    void walk_on(Instant now, std::uint32_t index);
+    void hear_hop(Instant now, std::uint32_t index, std::optional<Hop> heard);
+    void end_walk(std::uint32_t index);
+    [[nodiscard]] bool is_hop_answer(Instant now, const Reply& reply);
 
     // flight.cpp
     std::uint32_t plan(const Plan& probe);
@@ -219,6 +270,7 @@ struct Prober::Machine {
     std::vector<std::uint32_t> free_slots;
     std::unordered_map<Signature, std::uint32_t> flights;  // slots of what is found by signature
     Timers timers;
+    std::vector<WalkState> walks;
     std::vector<Plan> round_plans;  // B of the round being planned
     std::vector<Output> outputs;
     Load load;

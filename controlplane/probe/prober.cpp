@@ -11,7 +11,7 @@
 namespace detour::probe {
 
 const char* to_string(Class probe_class) {
-    constexpr std::array names{"C", "B", "S", "T", "E"};
+    constexpr std::array names{"C", "B", "S", "T", "E", "W"};
     return names[static_cast<std::size_t>(probe_class)];
 }
 
@@ -203,6 +203,10 @@ bool Prober::Machine::is_stale(const Timer& timer) const {
             return watches[timer.index].egress_generation != timer.generation;
         case Due::sentinel:
             return watches[timer.index].sentinel_generation != timer.generation;
+        case Due::walk:
+            return walks[timer.index].generation != timer.generation;
+        case Due::size:
+            return lanes[timer.index].mtu.generation != timer.generation;
         case Due::burst:
             break;
     }
@@ -250,6 +254,10 @@ void Prober::Machine::fire(Instant now, const Timer& timer) {
             return sentinel(now, timer.index);
         case Due::burst:
             return repace(now);
+        case Due::walk:
+            return walk_on(now, timer.index);
+        case Due::size:
+            return try_size(now, lanes[timer.index]);
     }
 }
 
@@ -297,20 +305,35 @@ void Prober::Machine::on(Instant now, const Carried& input) {
 
 void Prober::Machine::on(Instant now, const Reply& input) {
     const auto index = answered_by(input);
-    if (!index)
+    if (!index) {
+        (void)is_hop_answer(now, input);
         return;
+    }
     const auto& slot = slots[*index];
+    if (slot.plan.walk != none) {
+        const Hop hop{.says = Hop::Says::arrived,
+                      .router = input.source,
+                      .rtt = now - slot.sent,
+                      .arrival = input.arrival};
+        const auto walk = slot.plan.walk;
+        release(*index);
+        return hear_hop(now, walk, hop);
+    }
+    const Plan answered = slot.plan;
     const auto result = slot.phase == Slot::Phase::late ? Result::reversed : Result::ok;
-    round_trip(slot.plan.uplink, slot.plan.destination).add(now - slot.sent);
+    round_trip(answered.uplink, answered.destination).add(now - slot.sent);
     finish(now, *index, result, input.arrival);
     release(*index);
+    if (answered.probe_class == Class::tunnel)
+        learn_mtu(now, answered, result);
 }
 
 void Prober::Machine::on(Instant now, const SendFailed& input) {
     for (std::uint32_t i = 0; i < slots.size(); ++i)
         if (slots[i].number == input.probe.value && slots[i].phase == Slot::Phase::pending) {
+            const bool is_walk = slots[i].plan.walk != none;  // it goes on, maybe in this slot
             lose(now, i);
-            return release(i);
+            return is_walk ? void() : release(i);
         }
 }
 

@@ -10,17 +10,18 @@
 //         block within 20 ms of it; C or B first by lot. One B a prefix; its beacons take turns.
 //   S     beacon -> sentinels of u, sent by u and by v.
 //   T     control source of u -> targets, also at the uplink's full MTU with DF.
-//   E     beacon -> targets by the uplinks that do not carry the block. T and E go round the
-//   targets,
-//         one probe per half armed age; one that is lost is followed by another at once.
+//   E     beacon -> targets by the uplinks that do not carry the block. T and E take the targets in
+//         turn, one probe per half armed age; one that is lost is followed by another at once.
+//   W     a walk of growing hop limits, when it is asked for.
+//
+// Where T at full size does not come back although small ones do, the path's MTU is searched for.
 //
 // On suspicion a block's pairs go at the suspect interval, every probe is a new flow, and pairs of
 // a second kind (TCP SYN or UDP, as the target answers) go beside those of ICMP, from the other
 // beacon. While nothing is suspected a round of the second kind takes the place of one of ICMP now
-// and then, so that it is known which targets answer it. Rates are
-// kept per target and in all: what does not fit is thinned evenly by stretching the intervals, and
-// a window of one second is never overdrawn whatever the plan was. A probe that was not sent for
-// that reason is no evidence.
+// and then, so that it is known which targets answer it. Rates are kept per target and in all: what
+// does not fit is thinned evenly by stretching the intervals, and a window of one second is never
+// overdrawn whatever the plan was. A probe that was not sent for that reason is no evidence.
 //
 // One caller, the controller's thread. handle() gives the outputs of one input in the order in
 // which they are to be carried out; the span holds until the next call. Call it with Tick when
@@ -44,10 +45,10 @@
 
 namespace detour::probe {
 
-enum class Class : std::uint8_t { control, beacon, sentinel, tunnel, egress };
+enum class Class : std::uint8_t { control, beacon, sentinel, tunnel, egress, walk };
 enum class Kind : std::uint8_t { icmp, tcp, udp };
 
-[[nodiscard]] const char* to_string(Class probe_class);  // "C", "B", "S", "T", "E"
+[[nodiscard]] const char* to_string(Class probe_class);  // "C", "B", "S", "T", "E", "W"
 
 // How a target is asked besides by ICMP: a SYN or a datagram to this port.
 struct SecondKind {
@@ -154,10 +155,18 @@ struct ProveTunnel {
     UplinkId uplink;
     Family family = Family::ipv4;
 };
+// Who answers on the way to a target, hop by hop: from a beacon of the set, or from the uplink's
+// control source. Answered by Walked; not at all where there is no such source, or no target.
+struct Walk {
+    std::uint32_t number = 0;  // comes back
+    UplinkId uplink;
+    Family family = Family::ipv4;
+    std::optional<PrefixSetId> set;
+};
 struct Tick {};
 
-using Input =
-    std::variant<Tick, UplinkUsable, SetLevel, Carried, Reply, SendFailed, SetTarget, ProveTunnel>;
+using Input = std::variant<Tick, UplinkUsable, SetLevel, Carried, Reply, SendFailed, SetTarget,
+                           ProveTunnel, Walk>;
 
 // ---- outputs
 
@@ -172,6 +181,7 @@ struct Send {
     EchoHead head{};
     std::uint16_t size = echo_head_size;
     bool dont_fragment = false;
+    std::optional<std::uint8_t> hop_limit{};  // nothing: the usual one
 
     // The whole message, appended to `out`.
     void append_to(Bytes& out) const;
@@ -203,7 +213,36 @@ struct Outcome {
     std::optional<UplinkId> arrival;  // ok, reversed
 };
 
-using Output = std::variant<Send, Outcome>;
+struct Hop {
+    enum class Says : std::uint8_t {
+        passed,   // a router: it would have gone on
+        arrived,  // the target
+        refused,  // a router or the target: unreachable
+    };
+    std::uint8_t number = 0;   // from 1
+    std::optional<Says> says;  // nothing: nobody answered
+    Address router;
+    Duration rtt{};
+    std::optional<UplinkId> arrival;
+
+    friend bool operator==(const Hop&, const Hop&) = default;
+};
+// The hops of a Walk up to the last that answered.
+struct Walked {
+    Walk request;
+    Address source;
+    Address destination;
+    std::vector<Hop> hops;
+};
+// The largest packet that an uplink's paths carry, measured; said when it changes.
+struct PathMtu {
+    UplinkId uplink;
+    Family family = Family::ipv4;
+    std::uint16_t mtu = 0;
+    std::uint16_t wanted = 0;  // UplinkOptions::mtu
+};
+
+using Output = std::variant<Send, Outcome, Walked, PathMtu>;
 
 // What the rates come to, for status and `check`.
 struct Load {

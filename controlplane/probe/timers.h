@@ -14,7 +14,7 @@
 
 namespace detour::probe {
 
-enum class Due : std::uint8_t { slot, round, tunnel, egress, sentinel, burst };
+enum class Due : std::uint8_t { slot, round, tunnel, egress, sentinel, burst, walk, size };
 
 struct Timer {
     Instant at{};

@@ -297,8 +297,8 @@ void World::probe_in(const probe::Input& input) {
     for (const auto& output : outputs) {
         if (const auto* out = std::get_if<probe::Send>(&output))
             send(*out);
-        else
-            feed(translate(std::get<probe::Outcome>(output)));
+        else if (const auto* outcome = std::get_if<probe::Outcome>(&output))
+            feed(translate(*outcome));
     }
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -85,7 +86,14 @@ class Bench {
  public:
     explicit Bench(Options given) : prober(std::move(given)) { tell(Tick{}); }
 
-    void tell(const Input& input) { take(prober.handle(now, input)); }
+    void tell(const Input& input) {
+        take(prober.handle(now, input));
+        while (!failed.empty()) {
+            const auto probe = failed.back();
+            failed.pop_back();
+            take(prober.handle(now, SendFailed{probe}));
+        }
+    }
     void run(Duration length) {
         const Instant end = now + length;
         for (;;) {
@@ -146,7 +154,7 @@ class Bench {
         return fullest;
     }
 
-    struct Answer {
+    struct Arriving {
         UplinkId arrival;
         Address source, destination;
         std::vector<std::uint8_t> message;
@@ -157,9 +165,19 @@ class Bench {
     // Round trip of a probe; nothing: no answer.
     std::function<std::optional<Duration>(const Send&)> answer = [](const Send&) { return 20ms; };
     Manner manner = Manner::closed;
+    // What is answered, and by whom.
+    std::function<std::optional<Answer>(const Send&)> say = [this](const Send& send) {
+        return detour::probe::answer(send, manner);
+    };
+    std::function<Address(const Send&)> teller = [](const Send& send) { return send.destination; };
+    // The kernel will not send it.
+    std::function<bool(const Send&)> refuses = [](const Send&) { return false; };
+    std::vector<ProbeId> failed;
+    std::vector<Walked> walked;
+    std::vector<PathMtu> path_mtus;
     std::vector<Sent> sent;
     std::vector<Concluded> concluded;
-    std::multimap<Instant, Answer> replies;
+    std::multimap<Instant, Arriving> replies;
 
  private:
     void take(std::span<const Output> outputs) {
@@ -168,14 +186,25 @@ class Bench {
                 concluded.push_back({now, *outcome});
                 continue;
             }
+            if (const auto* done = std::get_if<Walked>(&output)) {
+                walked.push_back(*done);
+                continue;
+            }
+            if (const auto* found = std::get_if<PathMtu>(&output)) {
+                path_mtus.push_back(*found);
+                continue;
+            }
             const auto& send = std::get<Send>(output);
             sent.push_back({now, send});
-            const auto delay = answer(send);
-            if (!delay)
+            if (refuses(send)) {
+                failed.push_back(send.probe);
                 continue;
-            auto said = detour::probe::answer(send, manner);
-            replies.emplace(now + *delay, Answer{send.uplink, send.destination, send.source,
-                                                 std::move(said->message), said->kind});
+            }
+            const auto delay = answer(send);
+            const auto said = delay ? say(send) : std::nullopt;
+            if (said)
+                replies.emplace(now + *delay, Arriving{send.uplink, teller(send), send.source,
+                                                       said->message, said->kind});
         }
     }
 };
