@@ -19,6 +19,7 @@ Controller::Machine::Machine(const model::Config& configuration, Beginning begin
       decider(decision_options(configuration), beginning.state, beginning.state_age),
       peers(configuration),
       announcer(config, peers),
+      own_space(config),
       born(Started{beginning.state.has_value(), beginning.state_age}),
       passwords(std::move(beginning.passwords)) {
     links.resize(configuration.uplinks.size());
@@ -77,6 +78,14 @@ View Controller::view(Instant now) const {
         row.id = uplink.id;
         row.link = machine_->links.at(uplink.id.value).state;
         row.link_since = machine_->links.at(uplink.id.value).since;
+        row.mtu = machine_->config.mtu(uplink.id);
+        for (const Family family : families)
+            if (const auto mtu = machine_->path_mtus.find({uplink.id, family});
+                mtu != machine_->path_mtus.end())
+                row.path_mtus[static_cast<std::size_t>(family)] = mtu->second;
+        for (const auto& [pair, is_shared] : machine_->fates)
+            if (pair.first == uplink.id && is_shared)
+                row.shares_fate_with.push_back(pair.second);
         for (const bgp::PeerId id : machine_->announcer.peers_of(uplink.id))
             if (auto peer = machine_->speaker.peer(id))
                 row.peers.push_back(std::move(*peer));

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "controlplane/controller/controller.h"
+#include "controlplane/controller/localiser.h"
+#include "controlplane/controller/own_space.h"
 #include "controlplane/controller/translate.h"
 
 namespace detour::controller {
@@ -32,7 +34,8 @@ struct Controller::Machine {
     void feed_speaker(Instant now, const bgp::Input& input);
     void take(Instant now, bgp::Outputs bgp_outputs);
     void on_session(bgp::StateChanged& changed, Instant now);
-    void note_routes(bgp::PeerId peer);
+    template <class Routes>
+    void note_routes(const Routes& routes);
     void feed_prober(Instant now, const probe::Input& input);
     // Everything that waits goes to the decision, and what that causes, until nothing waits.
     void settle(Instant now);
@@ -86,6 +89,8 @@ struct Controller::Machine {
     decision::Decider decider;
     PeerBook peers;
     Announcer announcer;
+    OwnSpace own_space;
+    Localiser localiser;
     Started born;
     Passwords passwords;
 
@@ -95,6 +100,7 @@ struct Controller::Machine {
     std::set<UplinkId> stale_sessions;
     std::set<UplinkId> stale_fates;
     std::map<std::pair<UplinkId, Family>, decision::SessionState> sessions;
+    std::map<std::pair<UplinkId, Family>, std::uint16_t> path_mtus;
     std::map<std::pair<UplinkId, UplinkId>, bool> fates;
     std::map<decision::Block, UplinkId> egress;
     std::set<std::pair<UplinkId, decision::Block>> suspects;

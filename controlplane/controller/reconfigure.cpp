@@ -42,6 +42,7 @@ void Controller::Machine::reconfigure(Instant now, const model::Config& next, Pa
         feed_speaker(now, announce);
     if (is_other_probing) {
         prober.reconfigure(probe_options(config, seed), ids);
+        localiser.forget();  // walks end with the prober that made them
         for (const model::Uplink& uplink : config.uplinks)
             feed_prober(now, probe::UplinkUsable{uplink.id, usability(uplink.id)});
         carry_out(now, decider.reconfigure(now, decision::CauseId{number}, decision_options(config),
@@ -63,6 +64,8 @@ void Controller::Machine::renumber(Instant now, const Renumbering& ids) {
             now_links[uplink->value] = links[i];
     links = std::move(now_links);
     sessions = renumbered(sessions, ids);
+    path_mtus = renumbered(path_mtus, ids);
+    own_space.renumber(ids);
     for (const auto& [pair, is_shared] : std::exchange(fates, {}))
         if (ids(pair.first) && ids(pair.second))
             fates[{*ids(pair.first), *ids(pair.second)}] = is_shared;

@@ -34,8 +34,19 @@ struct Reconfigured {
     std::vector<std::string> changes;  // a line each
 };
 
-using RecordBody = std::variant<Started, Reconfigured, decision::Evidence, decision::Action,
-                                bgp::StateChanged, bgp::Remark, Command>;
+// A walk came to its end: who answered on the way from `source` to `target`.
+struct Localised {
+    enum class From : std::uint8_t { block, control_source };
+    UplinkId uplink;  // it left by
+    decision::Block block;
+    From from = From::block;
+    Address source;
+    Address target;
+    std::vector<probe::Hop> hops;
+};
+
+using RecordBody = std::variant<Started, Localised, Reconfigured, decision::Evidence,
+                                decision::Action, bgp::StateChanged, bgp::Remark, Command>;
 
 struct Record {
     std::uint64_t number = 0;

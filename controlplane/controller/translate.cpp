@@ -69,6 +69,10 @@ decision::ProbeOutcome to_evidence(const probe::Outcome& outcome) {
             .arrival = outcome.arrival};
 }
 
+decision::PathMtu to_evidence(const probe::PathMtu& found) {
+    return {found.uplink, found.family, found.mtu, found.wanted};
+}
+
 probe::Level to_level(decision::Watch watch) {
     switch (watch) {
         case decision::Watch::away:

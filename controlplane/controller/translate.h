@@ -17,6 +17,7 @@
 namespace detour::controller {
 
 [[nodiscard]] decision::ProbeOutcome to_evidence(const probe::Outcome& outcome);
+[[nodiscard]] decision::PathMtu to_evidence(const probe::PathMtu& found);
 [[nodiscard]] probe::Level to_level(decision::Watch watch);
 
 // Of an uplink's sessions for one family: established if any of them carries it; restarting if none

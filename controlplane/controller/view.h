@@ -4,6 +4,8 @@
 // What is true now, as one value: published by the event loop, read by everybody else.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,9 @@ struct UplinkView {
     decision::Presence link = decision::Presence::down;
     Instant link_since;
     std::vector<bgp::PeerView> peers;
+    std::uint16_t mtu = 0;                                    // that it should carry
+    std::array<std::optional<std::uint16_t>, 2> path_mtus{};  // measured, by Family
+    std::vector<UplinkId> shares_fate_with;  // whose AS its paths, or its upstreams, lead through
 };
 
 struct View {

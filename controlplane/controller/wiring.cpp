@@ -22,13 +22,20 @@ void Controller::Machine::feed_speaker(Instant now, const bgp::Input& input) {
     take(now, speaker.handle(now, input));
 }
 
+template <class Routes>
+void Controller::Machine::note_routes(const Routes& routes) {
+    own_space.note(routes);
+    if (const auto uplink = peers[routes.peer].id)
+        stale_fates.insert(*uplink);
+}
+
 void Controller::Machine::take(Instant now, bgp::Outputs bgp_outputs) {
     for (bgp::Output& output : bgp_outputs)
         std::visit(Overloaded{
                        [&](bgp::StateChanged& changed) { on_session(changed, now); },
                        [](bgp::AnnouncementProgress&) {},  // settled() asks the speaker itself
-                       [&](bgp::RoutesLearned& routes) { note_routes(routes.peer); },
-                       [&](bgp::RoutesWithdrawn& routes) { note_routes(routes.peer); },
+                       [&](bgp::RoutesLearned& routes) { note_routes(routes); },
+                       [&](bgp::RoutesWithdrawn& routes) { note_routes(routes); },
                        [&](bgp::EndOfRib&) {},
                        [&](bgp::RestartEnded& ended) {
                            if (const auto uplink = peers[ended.peer].id)
@@ -41,6 +48,8 @@ void Controller::Machine::take(Instant now, bgp::Outputs bgp_outputs) {
                    output);
     for (const decision::Acknowledgement& acknowledgement : announcer.settled(speaker))
         queue.emplace_back(acknowledgement);
+    for (const decision::Evidence& news : own_space.news(peers))
+        queue.emplace_back(news);
 }
 
 void Controller::Machine::on_session(bgp::StateChanged& changed, Instant now) {
@@ -50,19 +59,20 @@ void Controller::Machine::on_session(bgp::StateChanged& changed, Instant now) {
         stale_sessions.insert(*uplink);
 }
 
-void Controller::Machine::note_routes(bgp::PeerId peer) {
-    if (const auto uplink = peers[peer].id)
-        stale_fates.insert(*uplink);
-}
-
 void Controller::Machine::feed_prober(Instant now, const probe::Input& input) {
     for (const probe::Output& output : prober.handle(now, input))
         std::visit(
             Overloaded{
                 [&](const probe::Send& send) { outputs.emplace_back(SendProbe{send}); },
                 [&](const probe::Outcome& outcome) { queue.emplace_back(to_evidence(outcome)); },
-                [](const probe::Walked&) {},
-                [](const probe::PathMtu&) {},
+                [&](const probe::Walked& walked) {
+                    if (auto found = localiser.end(walked))
+                        record(now, std::move(found->body), {found->cause});
+                },
+                [&](const probe::PathMtu& found) {
+                    path_mtus[{found.uplink, found.family}] = found.mtu;
+                    queue.emplace_back(to_evidence(found));
+                },
             },
             output);
 }
@@ -134,6 +144,10 @@ void Controller::Machine::perform(Instant now, const decision::Action& action) {
                 feed_prober(now, probe::SetTarget{deed.target, deed.is_retired
                                                                    ? probe::Retirement::retired
                                                                    : probe::Retirement::in_use});
+            },
+            [&](const decision::Localise& deed) {
+                for (const probe::Walk& walk : localiser.begin(deed, next_record - 1))
+                    feed_prober(now, walk);
             },
             [&](const decision::Persist&) {
                 outputs.emplace_back(Persist{action.id, decider.snapshot(now)});

@@ -69,6 +69,12 @@ struct RetireTarget {
     TargetId target;
     bool is_retired = true;
 };
+// Find out where packets of the block vanish: a walk on this uplink, from the block and from
+// outside it. What comes of it is for people; nothing waits for it.
+struct Localise {
+    UplinkId uplink;
+    Block block;
+};
 // Write the State to disk before the actions that follow in this turn.
 struct Persist {};
 
@@ -107,7 +113,7 @@ struct Said {
 
 using Deed =
     std::variant<SetForwarding, SetAnnouncement, SetWatch, SetCarried, ProveTunnel, CeaseSession,
-                 RetireTarget, Persist, VerdictChanged, MoveStepped, Held, Said>;
+                 RetireTarget, Localise, Persist, VerdictChanged, MoveStepped, Held, Said>;
 
 struct Action {
     ActionId id;                  // grows from 1; unique within the process

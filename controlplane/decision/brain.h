@@ -68,6 +68,7 @@ struct Way {
     std::array<Half, 1024> halves{};  // by pair % 1024
     std::vector<Waiting> waiting;
     std::optional<Instant> asked_proof;
+    std::optional<PathMtu> path_mtu;
     SessionState session = SessionState::down;
     Instant session_changed{};
 };
@@ -103,7 +104,7 @@ struct Watched {
     Passive passive;
     std::optional<Instant> egress_good;  // sent
     std::uint64_t good_beacons = 0;
-    OriginState::State origin = OriginState::State::fine;
+    std::optional<Prefix> blackhole;     // told by a neighbour here
     std::optional<Instant> half_since;   // some alive, some dead
     std::optional<Instant> ready_since;  // S and C good, for fail-back
     std::optional<Instant> last_canary;
@@ -154,6 +155,8 @@ struct Placed {
         bool is_done = false;
     };
     bool exists = false;
+    OriginState::State origin = OriginState::State::fine;
+    AsNumber foreign_origin;  // where origin is foreign_origin
     std::uint32_t home = nowhere;
     std::uint32_t carrier = nowhere;
     std::uint32_t egress = nowhere;
@@ -176,7 +179,8 @@ struct Placed {
     std::optional<Urgency> asked_home;
     std::string_view held;                                              // the reason that holds now
     std::vector<std::pair<std::string_view, std::uint32_t>> held_said;  // for this verdict
-    std::optional<Instant> incident;  // onset of the first escape since it was well at home
+    std::optional<Instant> localised;  // the last walk that was asked for
+    std::optional<Instant> incident;   // onset of the first escape since it was well at home
 };
 
 struct Decider::Machine {
@@ -205,6 +209,8 @@ struct Decider::Machine {
     void on(const OperatorMode& input);
     void on(const OperatorFreeze& input);
     void on(const Acknowledgement& input);
+    void on(const BlackholeTold& input);
+    void on(const PathMtu& input);
     [[nodiscard]] std::optional<Instant> next_deadline() const;
     [[nodiscard]] std::string_view veto(std::uint32_t uplink) const;
     void forget_evidence();
@@ -250,6 +256,8 @@ struct Decider::Machine {
     [[nodiscard]] SentinelFacts sentinel(const Watched& watched,
                                          std::optional<Instant> onset) const;
     void update_watch(std::uint32_t uplink, std::uint32_t block);
+    void localise(std::uint32_t uplink, std::uint32_t block);
+    void raise(std::uint32_t uplink, std::uint32_t block);
     void consider(std::uint32_t block);
 
     // guard.cpp

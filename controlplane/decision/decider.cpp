@@ -315,10 +315,40 @@ void Decider::Machine::on(const TelemetryState& input) {
 
 void Decider::Machine::on(const OriginState& input) {
     const auto b = block_of(input.block.set, input.block.family);
-    for (std::uint32_t u = 0; u < uplink_count(); ++u) {
-        watched(u, b).origin = input.state;
+    placed[b].origin = input.state;
+    placed[b].foreign_origin = input.origin;
+    for (std::uint32_t u = 0; u < uplink_count(); ++u)
         evaluate(u, b);
-    }
+}
+
+void Decider::Machine::on(const BlackholeTold& input) {
+    const auto u = uplink_of(input.uplink);
+    const auto b = block_of(input.block.set, input.block.family);
+    const bool is_told = input.state == BlackholeTold::State::told;
+    auto& told = watched(u, b).blackhole;
+    told = is_told ? std::optional(input.prefix) : std::nullopt;
+    Explanation why;
+    why.rule = is_told ? "blackhole told" : "blackhole withdrawn";
+    why.note = input.prefix.to_string() + " with the BLACKHOLE community";
+    say(Said{is_told ? Severity::warning : Severity::notice, input.uplink, input.block,
+             std::move(why)});
+    evaluate(u, b);
+}
+
+void Decider::Machine::on(const PathMtu& input) {
+    auto& known = way(uplink_of(input.uplink), input.family).path_mtu;
+    const bool is_short = input.mtu < input.wanted;
+    const bool was_short = known && known->mtu < known->wanted;
+    known = input;
+    if (!is_short && !was_short)
+        return;
+    Explanation why;
+    why.rule = is_short ? "path MTU is too small" : "path MTU is well again";
+    why.note = std::string(to_string(input.family));
+    why.figures.push_back({"path-mtu", static_cast<double>(input.mtu), Comparison::at_least,
+                           static_cast<double>(input.wanted), Unit::none, 0, "4", !is_short});
+    say(Said{is_short ? Severity::warning : Severity::notice, input.uplink, std::nullopt,
+             std::move(why)});
 }
 
 // What was lost while the clock or the loop stood still says nothing: every run starts anew.

@@ -14,6 +14,7 @@
 #include "conf/types/address.h"
 #include "conf/types/duration.h"
 #include "conf/types/ids.h"
+#include "conf/types/prefix.h"
 #include "controlplane/decision/options.h"
 
 namespace detour::decision {
@@ -113,6 +114,23 @@ struct OriginState {
     AsNumber origin;  // foreign_origin
 };
 
+// A neighbour of the uplink tells of a blackhole (RFC 7999) for the block or a part of it. Weight
+// and words, never a verdict.
+struct BlackholeTold {
+    enum class State : std::uint8_t { told, withdrawn };
+    UplinkId uplink;
+    Block block;
+    State state = State::told;
+    Prefix prefix;
+};
+// The largest packet that the uplink's paths carry, measured, beside what it should carry.
+struct PathMtu {
+    UplinkId uplink;
+    Family family = Family::ipv4;
+    std::uint16_t mtu = 0;
+    std::uint16_t wanted = 0;
+};
+
 // ---- vetoes
 
 struct ClockStepped {};
@@ -165,9 +183,10 @@ struct Tick {};
 // The first input: the answer holds what stands on the disk, to be made true.
 struct Start {};
 
-using Evidence = std::variant<Tick, Start, ProbeOutcome, LinkState, BfdState, Session, PortLoad,
-                              SharedFate, TelemetryState, Counters, OriginState, ClockStepped,
-                              SchedulingGap, Reload, OperatorMove, OperatorFailback, OperatorAbort,
-                              OperatorMode, OperatorFreeze, Acknowledgement>;
+using Evidence =
+    std::variant<Tick, Start, ProbeOutcome, LinkState, BfdState, Session, PortLoad, SharedFate,
+                 TelemetryState, Counters, OriginState, ClockStepped, SchedulingGap, Reload,
+                 OperatorMove, OperatorFailback, OperatorAbort, OperatorMode, OperatorFreeze,
+                 Acknowledgement, BlackholeTold, PathMtu>;
 
 }  // namespace detour::decision

@@ -143,7 +143,9 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.session = of.session;
     f.has_session = options.uplinks[u].has_session;
     f.utilisation = uplink.utilisation;
-    f.origin = watch.origin;
+    f.origin = placed[b].origin;
+    f.foreign_origin = placed[b].foreign_origin;
+    f.is_blackhole_told = watch.blackhole.has_value();
     f.veto = veto(u);
     f.onset = onset(u, b);
     f.control = class_facts(of.control, of.control_ten, is_dead(of.control, family));
@@ -214,7 +216,7 @@ bool Decider::Machine::is_quiet(std::uint32_t u, std::uint32_t b) const {
     const auto& of = way(u, family_of(b));
     return watch.verdict == Verdict::healthy && !is_telemetry_lost && uplinks[u].is_link_up &&
            !uplinks[u].bfd_down && of.session == SessionState::established &&
-           watch.origin == OriginState::State::fine && !watch.half_since &&
+           placed[b].origin == OriginState::State::fine && !watch.half_since &&
            !of.control_ten.is_lossy() && !watch.beacon_ten.is_lossy() &&
            !watch.sentinel_ten.is_failing() && watch.beacon.losses() < 4 &&
            of.control.losses() < 4 && placed[b].announced[u] &&
@@ -243,6 +245,8 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
                 judgement.place == Place::inside ||
                 (watch.has_sentinel_latch && judgement.place == Place::unknown);
         say(std::move(changed), watch.onset_cause);
+        localise(u, b);
+        raise(u, b);
         if (watch.verdict == Verdict::healthy || !is_calm(watch.verdict))
             save_at = now;
     }
@@ -255,6 +259,36 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     }
     if (u == block.carrier)
         consider(b);
+}
+
+// The rows that the table answers with words alone. Once for a block, where it is carried.
+void Decider::Machine::raise(std::uint32_t u, std::uint32_t b) {
+    const auto verdict = watched(u, b).verdict;
+    const bool is_page = verdict == Verdict::local_fault || verdict == Verdict::roa_invalid ||
+                         verdict == Verdict::hijack;
+    const bool is_warning = verdict == Verdict::probe_filtered || verdict == Verdict::control_bad ||
+                            verdict == Verdict::sentinel_bad;
+    if (u == placed[b].carrier && (is_page || is_warning))
+        say(Said{is_page ? Severity::page : Severity::warning, id_of(u), name_of(b),
+                 watched(u, b).why},
+            watched(u, b).cause);
+}
+
+// Where do they vanish? On every uplink that can be asked, when the verdict is about packets.
+void Decider::Machine::localise(std::uint32_t u, std::uint32_t b) {
+    constexpr Duration often_enough = std::chrono::minutes(5);
+    const auto verdict = watched(u, b).verdict;
+    const bool is_about_packets = verdict == Verdict::nullrouted || verdict == Verdict::attacked ||
+                                  verdict == Verdict::partial || verdict == Verdict::uplink_dead ||
+                                  verdict == Verdict::uplink_isolated ||
+                                  verdict == Verdict::congested;
+    auto& last = placed[b].localised;
+    if (!is_about_packets || (last && now - *last < often_enough))
+        return;
+    last = now;
+    for (std::uint32_t each = 0; each < uplink_count(); ++each)
+        if (uplinks[each].is_link_up && carries(each, family_of(b)))
+            say(Localise{id_of(each), name_of(b)}, watched(u, b).cause);
 }
 
 void Decider::Machine::evaluate_uplink(std::uint32_t u) {

@@ -422,7 +422,11 @@ Explanation explain(const Facts& facts, const Thresholds& t, const Judgement& ju
         default:
             break;
     }
+    if (facts.is_blackhole_told && !is_calm(judgement.verdict))
+        figures.push_back({"blackhole-told", 1, Comparison::is, 1, Unit::truth, 0, "1", true});
     why.note = note_on(facts, judgement);
+    if (judgement.verdict == Verdict::hijack)
+        why.note += ", AS" + std::to_string(facts.foreign_origin.value);
     return why;
 }
 

@@ -68,6 +68,8 @@ struct Facts {
     PassiveFindings passive;
     Passive::Attack attack;
     OriginState::State origin = OriginState::State::fine;
+    AsNumber foreign_origin;  // of a hijack
+    bool is_blackhole_told = false;
     // Section 2, of the prefix that speaks loudest.
     Findings findings;
     SecondKindFacts second;

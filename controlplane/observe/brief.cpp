@@ -17,8 +17,8 @@ using nlohmann::json;
 constexpr std::size_t most_observations = 3;
 constexpr std::size_t most_steps = 12;
 // What a person wants to hear of a condition that held; of one that did not, everything.
-constexpr std::array<std::string_view, 5> telling{"score", "targets", "span", "inbound-share",
-                                                  "control-loss"};
+constexpr std::array<std::string_view, 6> telling{
+    "score", "targets", "span", "inbound-share", "control-loss", "blackhole-told"};
 
 std::string text_at(const json& object, const char* name) {
     const auto found = object.find(name);
@@ -239,7 +239,7 @@ Section next(const Question& question, const json& status) {
 }  // namespace
 
 std::string in_words(const std::string& figure) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> words{{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 24> words{{
         {"score", "score against chance"},
         {"targets", "targets that do not hear the block:"},
         {"asns", "networks (AS) they lie in:"},
@@ -262,6 +262,8 @@ std::string in_words(const std::string& figure) {
         {"utilisation", "load of the port"},
         {"inbound-ratio", "inbound traffic, times normal"},
         {"veto", "veto:"},
+        {"path-mtu", "largest packet that comes through"},
+        {"blackhole-told", "a neighbour tells of a BLACKHOLE for it:"},
     }};
     const auto found = std::ranges::find(words, std::string_view(figure),
                                          &std::pair<std::string_view, std::string_view>::first);

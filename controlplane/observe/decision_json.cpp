@@ -283,6 +283,19 @@ Described describe(const decision::Evidence& evidence, const Names& names) {
                 return with(about("origin", {}, e.block),
                             {{"state", text(e.state)}, {"origin", e.origin.value}});
             },
+            [](const decision::BlackholeTold& e) {
+                return with(
+                    about("blackhole", e.uplink, e.block),
+                    {{"state",
+                      e.state == decision::BlackholeTold::State::told ? "told" : "withdrawn"},
+                     {"prefix", e.prefix.to_string()}});
+            },
+            [](const decision::PathMtu& e) {
+                Described result =
+                    with(about("path-mtu", e.uplink), {{"mtu", e.mtu}, {"wanted", e.wanted}});
+                result.family = e.family;
+                return result;
+            },
             [](const decision::ClockStepped&) { return about("clock-step"); },
             [](const decision::SchedulingGap& e) {
                 return with(about("scheduling-gap"), {{"length_s", to_seconds(e.length)}});
@@ -352,6 +365,7 @@ Described describe(const decision::Deed& deed, const Names& names) {
                 return with(about("target"),
                             {{"target", names(d.target)}, {"retired", d.is_retired}});
             },
+            [](const decision::Localise& d) { return about("localise", d.uplink, d.block); },
             [](const decision::Persist&) { return about("persist"); },
             [](const decision::VerdictChanged& d) {
                 return with(about("verdict", d.uplink, d.block), {{"from", to_string(d.from)},

@@ -32,6 +32,43 @@ void put(Record& row, Described described, const Names& names) {
     row.payload = std::move(described.payload);
 }
 
+const char* text(probe::Hop::Says says) {
+    switch (says) {
+        case probe::Hop::Says::passed:
+            return "passed";
+        case probe::Hop::Says::arrived:
+            return "arrived";
+        case probe::Hop::Says::refused:
+            return "refused";
+    }
+    std::unreachable();
+}
+
+void put_walk(Record& row, const controller::Localised& found, const Names& names) {
+    const bool is_from_block = found.from == controller::Localised::From::block;
+    row.kind = kind::walk;
+    row.direction = Direction::output;
+    row.subject.uplink = names(found.uplink);
+    row.subject.set = names(found.block.set);
+    row.subject.family = found.block.family;
+    nlohmann::json hops = nlohmann::json::array();
+    for (const probe::Hop& hop : found.hops) {
+        nlohmann::json each{{"hop", hop.number}};
+        if (hop.says) {
+            each["says"] = text(*hop.says);
+            each["router"] = hop.router.to_string();
+            each["rtt_ms"] = to_seconds(hop.rtt) * 1000;
+            if (hop.arrival)
+                each["arrival"] = names(*hop.arrival);
+        }
+        hops.push_back(std::move(each));
+    }
+    row.payload = {{"from", is_from_block ? "block" : "control"},
+                   {"source", found.source.to_string()},
+                   {"target", found.target.to_string()},
+                   {"hops", std::move(hops)}};
+}
+
 void put_peer(Record& row, bgp::PeerId peer, const Names& names) {
     row.subject.uplink = names.uplink_of(peer);
     row.subject.peer = names.peer(peer).to_string();
@@ -61,6 +98,7 @@ Record encode(const controller::Record& record, WallTime wall, const Names& name
                                {"reason", r.reason},
                                {"changes", r.changes}};
             },
+            [&](const controller::Localised& found) { put_walk(row, found, names); },
             [&](const decision::Evidence& evidence) {
                 if (is_routine(evidence))
                     row.weight = Weight::routine;

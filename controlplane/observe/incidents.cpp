@@ -18,8 +18,9 @@ using nlohmann::json;
 
 constexpr std::string_view started = "started";
 constexpr std::array counted{kind::verdict, kind::move, kind::forwarding, started};
-constexpr std::array told{kind::verdict,      kind::move, kind::held,    kind::said,
-                          kind::announcement, started,    kind::session, kind::operation};
+constexpr std::array told{kind::verdict, kind::move,         kind::held,
+                          kind::said,    kind::announcement, started,
+                          kind::session, kind::operation,    kind::walk};
 constexpr std::size_t row_limit = 20'000;
 constexpr std::size_t told_limit = 400;
 constexpr std::size_t cause_limit = 400;  // of one act

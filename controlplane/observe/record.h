@@ -18,6 +18,8 @@
 //     forwarding     egress
 //     acknowledgement fact, latency_ms
 //     link, session  state, reason
+//     walk           from ("block", "control"), source, target, hops: [{hop, says, router, rtt_ms,
+//                    arrival}]; a hop that nobody answered has no "says"
 //     operator       action, to, by
 //
 //     explanation: {rule, figures: [{name, value, comparison, threshold, unit, out_of, section,
@@ -52,6 +54,7 @@ inline constexpr std::string_view acknowledgement = "acknowledgement";
 inline constexpr std::string_view link = "link";
 inline constexpr std::string_view session = "session";
 inline constexpr std::string_view operation = "operator";
+inline constexpr std::string_view walk = "walk";
 inline constexpr std::string_view lost = "journal-lost";  // rows that the journal could not take
 }  // namespace kind
 

@@ -128,8 +128,14 @@ json status_json(const controller::View& view, const Names& names) {
             {"kind", config.uplink(uplink.id).kind == model::UplinkKind::gre ? "gre" : "direct"},
             {"link", uplink.link == decision::Presence::up ? "up" : "down"},
             {"since_s", to_seconds(view.at - uplink.link_since)},
+            {"mtu", uplink.mtu},
+            {"path_mtu",
+             {{"ipv4", or_null(uplink.path_mtus[0])}, {"ipv6", or_null(uplink.path_mtus[1])}}},
+            {"shares_fate_with", json::array()},
             {"bgp", json::array()},
             {"blocks", json::array()}};
+        for (const UplinkId other : uplink.shares_fate_with)
+            row["shares_fate_with"].push_back(names(other));
         for (const bgp::PeerView& peer : uplink.peers)
             row["bgp"].push_back(peer_json(peer, view.at));
         for (const decision::WatchView& watch : view.decision.watches)

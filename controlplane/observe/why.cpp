@@ -16,9 +16,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array act_kinds{kind::verdict,    kind::move,           kind::held,
-                               kind::said,       kind::operation,      kind::announcement,
-                               kind::forwarding, kind::acknowledgement};
+constexpr std::array act_kinds{
+    kind::verdict,   kind::move,         kind::held,       kind::said,
+    kind::operation, kind::announcement, kind::forwarding, kind::acknowledgement,
+    kind::walk};
 // Verdicts that end or interrupt no calm.
 constexpr std::array<std::string_view, 7> calm{
     "AWAY", "CONTROL-BAD", "SENTINEL-BAD", "UNSEEN", "NEVER-PROVEN", "UNCLEAR", "HEALTHY"};
@@ -152,8 +153,36 @@ std::string held_line(const Record& record) {
                        to.empty() || rule.empty() ? "" : fmt::format(" ({})", rule));
 }
 
+// "walk by provider from outside the block to 192.0.2.129: 1 192.0.2.1, 2 *, 3 192.0.2.129
+// (target)"
+std::string walk_line(const Record& record) {
+    const json& payload = record.payload;
+    std::vector<std::string> hops;
+    const auto list = payload.find("hops");
+    for (const json& hop : list == payload.end() ? json::array() : *list) {
+        const std::string says = text_at(hop, "says");
+        std::string text =
+            text_at(hop, "hop") + " " + (says.empty() ? "*" : text_at(hop, "router"));
+        if (says == "arrived")
+            text += " (the target)";
+        if (says == "refused")
+            text += " (says: unreachable)";
+        if (const std::string by = text_at(hop, "arrival");
+            !by.empty() && by != record.subject.uplink)
+            text += " by " + by;
+        hops.push_back(std::move(text));
+    }
+    return fmt::format(
+        "walk by {} from {} to {}: {}", record.subject.uplink,
+        text_at(payload, "from") == "block" ? record.subject.set : "outside the block",
+        text_at(payload, "target"),
+        hops.empty() ? "nobody answered" : fmt::format("{}", fmt::join(hops, ", ")));
+}
+
 std::string headline(const Record& record) {
     const json& payload = record.payload;
+    if (record.kind == kind::walk)
+        return walk_line(record);
     if (record.kind == kind::verdict)
         return verdict_line(record);
     if (record.kind == kind::move)

@@ -158,6 +158,35 @@ TEST_CASE("what was not done is told with the condition that was missing") {
     CHECK(has(text, "    partner answers no probe\n"));
 }
 
+TEST_CASE("a walk is told hop by hop, with what it was asked for") {
+    std::vector<Record> rows = story(6);
+    rows.resize(9);
+    rows.push_back(act(10, "localise", json::object(), {9}));
+    const auto walk = [](RecordNumber number, const char* from, json hops) {
+        return act(number, kind::walk,
+                   {{"from", from},
+                    {"source", "198.51.100.2"},
+                    {"target", "192.0.2.129"},
+                    {"hops", std::move(hops)}},
+                   {10});
+    };
+    const json first{{"hop", 1}, {"says", "passed"}, {"router", "192.0.2.1"}, {"rtt_ms", 1.0}};
+    const json silent{{"hop", 2}};
+    const json last{{"hop", 3},
+                    {"says", "arrived"},
+                    {"router", "192.0.2.129"},
+                    {"rtt_ms", 9.0},
+                    {"arrival", "partner"}};
+    rows.push_back(walk(11, "control", {first, silent, last}));
+    rows.push_back(walk(12, "block", json::array()));
+    const std::string text = told(rows, mail);
+    CHECK(has(text,
+              "#11  walk by provider from outside the block to 192.0.2.129: 1 192.0.2.1, 2 "
+              "*, 3 192.0.2.129 (the target) by partner\n"));
+    CHECK(has(text, "#12  walk by provider from mail to 192.0.2.129: nobody answered\n"));
+    CHECK(has(text, "because localise"));
+}
+
 TEST_CASE("the story begins where the calm ended last") {
     std::vector<Record> rows{verdict(1, "HEALTHY", "PARTIAL", json::array()),
                              verdict(2, "PARTIAL", "HEALTHY", json::array())};
