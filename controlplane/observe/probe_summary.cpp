@@ -33,17 +33,20 @@ struct Tally {
 }  // namespace
 
 std::vector<ProbeSummary> summarise(const std::vector<Record>& rows) {
-    std::map<std::tuple<std::string, std::string, std::string, std::string>, Tally> tallies;
+    std::map<std::tuple<std::string, std::string, std::string, std::string, std::string>, Tally>
+        tallies;
     for (const Record& row : rows) {
         const std::string target = text_at(row.payload, "target");
         const std::string kind = text_at(row.payload, "class");
-        Tally& tally = tallies[{target, row.subject.uplink, kind, row.subject.set}];
+        const std::string protocol = text_at(row.payload, "kind");
+        Tally& tally = tallies[{target, row.subject.uplink, kind, row.subject.set, protocol}];
         ProbeSummary& summary = tally.summary;
         if (summary.sent++ == 0) {
             summary.uplink = row.subject.uplink;
             summary.set = row.subject.set;
             summary.family = row.subject.family ? to_string(*row.subject.family) : "";
             summary.kind = kind;
+            summary.protocol = protocol;
             summary.target = target;
         }
         if (text_at(row.payload, "result") == "lost") {
@@ -69,6 +72,7 @@ json to_json(const ProbeSummary& summary, WallTime now) {
             {"set", summary.set},
             {"family", summary.family},
             {"class", summary.kind},
+            {"kind", summary.protocol.empty() ? "icmp" : summary.protocol},
             {"target", summary.target},
             {"sent", summary.sent},
             {"lost", summary.lost},

@@ -18,9 +18,10 @@ namespace detour::observe {
 
 struct ProbeSummary {
     std::string uplink;
-    std::string set;     // of a beacon or an egress probe; else empty
-    std::string family;  // "ipv4"; empty when the rows do not say
-    std::string kind;    // "control", "beacon", "sentinel", "tunnel", "egress"
+    std::string set;       // of a beacon or an egress probe; else empty
+    std::string family;    // "ipv4"; empty when the rows do not say
+    std::string kind;      // "control", "beacon", "sentinel", "tunnel", "egress"
+    std::string protocol;  // "icmp", "tcp", "udp"
     std::string target;
     std::size_t sent = 0;
     std::size_t lost = 0;
@@ -31,7 +32,8 @@ struct ProbeSummary {
 // From rows of kind `probe`, oldest first; sorted by target, uplink, class, set.
 [[nodiscard]] std::vector<ProbeSummary> summarise(const std::vector<Record>& rows);
 
-// {"uplink", "set", "family", "class", "target", "sent", "lost", "median_ms", "last_good_age_s"}
+// {"uplink", "set", "family", "class", "kind", "target", "sent", "lost", "median_ms",
+// "last_good_age_s"}
 [[nodiscard]] nlohmann::json to_json(const ProbeSummary& summary, WallTime now);
 
 }  // namespace detour::observe

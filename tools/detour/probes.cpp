@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The detour authors
 //
-// detour probes [UPLINK]: what the last probes said, by way. detour targets: the same by target, so
-// that one that stopped answering is seen as such.
+// detour probes [UPLINK]: what the last probes said, by way.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -68,22 +67,6 @@ int print_ways(const json& document, const std::string& uplink) {
     return exit_code::ok;
 }
 
-int print_targets(const json& document) {
-    std::map<std::pair<std::string, std::string>, Sum> targets;
-    for (const json& row : document.at("ways"))
-        if (const std::string target = text_of(row, "target"); !target.empty())
-            targets[{target, text_of(row, "uplink") + ", " + text_of(row, "class")}].add(row);
-    fmt::print("the last {} of probing\n", short_age(document.at("window_s")));
-    fmt::print("{:<24} {:<22} {:>6}  {:>5}  {:>8}  {}\n", "target", "by", "sent", "lost", "ms",
-               "last reply ago");
-    std::string before;
-    for (const auto& [way, sum] : targets) {
-        print_sum(way.first == before ? "" : way.first, way.second, sum);
-        before = way.first;
-    }
-    return exit_code::ok;
-}
-
 }  // namespace
 
 Action declare_probes(CLI::App& arguments) {
@@ -96,10 +79,6 @@ Action declare_probes(CLI::App& arguments) {
         return look(context, "/v1/probes", {},
                     [uplink](const json& document) { return print_ways(document, *uplink); });
     };
-}
-
-Action declare_targets(CLI::App& /*arguments*/) {
-    return [](const Context& context) { return look(context, "/v1/probes", {}, print_targets); };
 }
 
 }  // namespace detour::command

@@ -305,12 +305,38 @@ Lines next_lines(const json& status, bool is_short) {
     return lines;
 }
 
+// What is less than the configuration asks for.
+Lines short_lines(const json& status) {
+    Lines lines;
+    if (const auto probes = status.find("probes"); probes != status.end()) {
+        const double stretch = probes->value("stretch", 1.0);
+        if (stretch > 1.005)
+            lines.push_back(styled(
+                fmt::format("probes thinned: {:.0f}/s would be needed, every interval is {:.2f} "
+                            "times as long (caps, probe-limit)",
+                            probes->value("planned_per_second", 0.0), stretch),
+                Style::yellow));
+    }
+    for (const json& uplink : list_of(status, "uplinks"))
+        for (const char* family : {"ipv4", "ipv6"}) {
+            const json path = uplink.value("path_mtu", json::object()).value(family, json());
+            if (path.is_number() && path < uplink.value("mtu", 0))
+                lines.push_back(
+                    styled(fmt::format("{} carries {} bytes of {} at most, {} are configured",
+                                       text_of(uplink, "name"), path.get<unsigned>(), family,
+                                       uplink.value("mtu", 0U)),
+                           Style::yellow));
+        }
+    return lines;
+}
+
 Lines screen(const StatusView& view, bool is_short) {
     Lines lines{head_line(view), plane_line(view)};
     const auto add = [&](const Lines& more) {
         lines.insert(lines.end(), more.begin(), more.end());
     };
     add(alarm_lines(view));
+    add(short_lines(view.status));
     if (!is_short)
         lines.emplace_back();
     for (const json& uplink : list_of(view.status, "uplinks"))

@@ -126,6 +126,22 @@ TEST_CASE("what wants a look is said and is the exit code") {
               "INCIDENT 5 open for 42s: NULLROUTED on provider, inside"));
 }
 
+TEST_CASE("what is less than the configuration asks for stands on the screen") {
+    StatusView view = calm();
+    view.status["probes"] = {{"stretch", 1.0}, {"planned_per_second", 14.0}};
+    view.status["uplinks"][1]["mtu"] = 1476;
+    view.status["uplinks"][1]["path_mtu"] = {{"ipv4", 1476}, {"ipv6", nullptr}};
+    const std::string well = status_screen(view, {80, 23});
+    CHECK_FALSE(has(well, "thinned"));
+    CHECK_FALSE(has(well, "carries"));
+
+    view.status["probes"] = {{"stretch", 1.5}, {"planned_per_second", 60.0}};
+    view.status["uplinks"][1]["path_mtu"]["ipv4"] = 1400;
+    const std::string text = status_screen(view, {120, 23});
+    CHECK(has(text, "probes thinned: 60/s would be needed, every interval is 1.50 times as long"));
+    CHECK(has(text, "partner carries 1400 bytes of ipv4 at most, 1476 are configured\n"));
+}
+
 TEST_CASE("however many sets there are, it is one screen, and what alarms stands on it") {
     json provider = json::array();
     json partner = json::array();
