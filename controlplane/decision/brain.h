@@ -114,8 +114,9 @@ struct Watched {
     Verdict verdict = Verdict::unclear;
     Place place = Place::unknown;
     Instant since{};
-    CauseId cause;        // of the verdict
-    CauseId onset_cause;  // of the first loss
+    std::optional<Instant> doubted;  // it reads otherwise since, too shortly to be said
+    CauseId cause;                   // of the verdict
+    CauseId onset_cause;             // of the first loss
     Explanation why;
 };
 
@@ -256,6 +257,7 @@ struct Decider::Machine {
     [[nodiscard]] SentinelFacts sentinel(const Watched& watched,
                                          std::optional<Instant> onset) const;
     void update_watch(std::uint32_t uplink, std::uint32_t block);
+    [[nodiscard]] bool is_passing_doubt(Watched& watched, Verdict verdict) const;
     void localise(std::uint32_t uplink, std::uint32_t block);
     void raise(std::uint32_t uplink, std::uint32_t block);
     void consider(std::uint32_t block);

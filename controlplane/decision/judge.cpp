@@ -26,6 +26,13 @@ bool is_advising(Verdict verdict) {
            verdict == Verdict::partial;
 }
 
+// Verdicts between which the windows of an announced block wander.
+bool is_everyday(Verdict verdict) {
+    return verdict == Verdict::healthy || verdict == Verdict::unclear ||
+           verdict == Verdict::control_bad || verdict == Verdict::sentinel_bad ||
+           verdict == Verdict::unseen;
+}
+
 }  // namespace
 
 // Nothing good for T_min, over enough targets to be no matter of one of them.
@@ -224,20 +231,28 @@ bool Decider::Machine::is_quiet(std::uint32_t u, std::uint32_t b) const {
 }
 
 void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
-    if (!is_started || !placed[b].exists || is_quiet(u, b))
+    if (!is_started || !placed[b].exists)
         return;
     auto& watch = watched(u, b);
+    if (is_quiet(u, b)) {
+        watch.doubted.reset();
+        return;
+    }
     const Facts f = facts(u, b);
     // For 50 ms nobody knows whether it is this link or all of them.
     if (f.is_link_settling && !f.are_links_down && !f.is_telemetry_lost)
         return;
     const Judgement judgement = judge(f, limits());
-    if (judgement.verdict != watch.verdict || judgement.place != watch.place) {
+    const bool is_other = judgement.verdict != watch.verdict || judgement.place != watch.place;
+    if (!is_other)
+        watch.doubted.reset();
+    if (is_other && !is_passing_doubt(watch, judgement.verdict)) {
         VerdictChanged changed{id_of(u),          name_of(b),      watch.verdict,
                                judgement.verdict, judgement.place, explain(f, limits(), judgement)};
         watch.verdict = judgement.verdict;
         watch.place = judgement.place;
         watch.since = now;
+        watch.doubted.reset();
         watch.cause = cause;
         watch.why = changed.why;
         if (judgement.verdict == Verdict::nullrouted || judgement.verdict == Verdict::attacked)
@@ -259,6 +274,17 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     }
     if (u == block.carrier)
         consider(b);
+}
+
+// A window of ten that is full of losses for a moment would fill the journal with verdicts and
+// their ends: what is read instead of an everyday verdict must last. The first is said at once.
+bool Decider::Machine::is_passing_doubt(Watched& watch, Verdict verdict) const {
+    const bool is_first = watch.cause == CauseId{};
+    if (is_first || !is_everyday(watch.verdict) || !is_everyday(verdict))
+        return false;
+    if (!watch.doubted)
+        watch.doubted = now;
+    return now - *watch.doubted < limits().t_min / 2;
 }
 
 // The rows that the table answers with words alone. Once for a block, where it is carried.

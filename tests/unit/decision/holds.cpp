@@ -5,6 +5,7 @@
 // once; a decider that wakes itself without end; a State that forgets.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -202,4 +203,36 @@ TEST_CASE("views tell what holds a block and whether an uplink is armed") {
     CHECK(block.egress == World::uplink(1));
     CHECK(block.placed_by == Verdict::nullrouted);
     CHECK(block.next.missing == "S and C at home were not good for the stable time");
+}
+
+TEST_CASE("a verdict that is gone within seconds is not said, one that lasts is") {
+    World box(of(Profile::careful, 0, 12));
+    box.settle();
+    const auto changes = [&] {
+        return std::ranges::count_if(box.events(), [](const world::Event& event) {
+            const auto* change = std::get_if<VerdictChanged>(&event.action.deed);
+            return change != nullptr && change->uplink == World::uplink(0) &&
+                   change->block.set == World::set(0);
+        });
+    };
+    const auto before = changes();
+    for (int i = 0; i < 20; ++i) {
+        box.targets(World::State::down);
+        box.run(3s);
+        // The windows say UNCLEAR, and go on saying it until good probes have filled them again.
+        for (const auto& watch : box.decider().views(box.now()).watches)
+            if (watch.uplink == World::uplink(0))
+                CHECK(watch.control_loss >= 0.8);
+        box.targets(World::State::up);
+        box.run(30s);
+    }
+    CHECK(changes() == before);
+    box.targets(World::State::down);
+    box.run(5500ms);
+    CHECK(box.verdict(0, 0) == Verdict::unclear);
+    CHECK(changes() == before + 1);
+    box.targets(World::State::up);
+    box.run(20s);
+    CHECK(box.verdict(0, 0) == Verdict::healthy);
+    CHECK(changes() == before + 2);
 }
