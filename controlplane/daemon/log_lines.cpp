@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "controlplane/io/clock.h"
+#include "controlplane/observe/decision_json.h"
 
 namespace detour::daemon {
 namespace {
@@ -106,8 +107,11 @@ void LogLines::tell(const decision::Deed& deed) {
             },
             [&](const decision::Held& d) {
                 write("decision", "held", Level::warning,
-                      fmt::format("{} on {} held: {}", (*names_)(d.block), (*names_)(d.uplink),
-                                  short_why(d.why)));
+                      fmt::format("{} on {} held: {}{}", (*names_)(d.block), (*names_)(d.uplink),
+                                  short_why(d.why),
+                                  d.advice ? "; to do it: " +
+                                                 observe::command(*d.advice, d.block.set, *names_)
+                                           : ""));
             },
             [&](const decision::Said& d) {
                 write("decision", "said",

@@ -95,6 +95,12 @@ struct MoveStepped {
     MoveStep step = MoveStep::idle;
     Explanation why;
 };
+// What an operator may ask for when nothing but his word is missing.
+struct Advice {
+    MoveKind kind = MoveKind::planned;  // planned, failback
+    UplinkId to;
+    Verdict reason = Verdict::healthy;  // planned: what is the matter where the block is
+};
 // Something would be done and is not: advise mode, freeze, a brake, no armed uplink. Said once for
 // each reason, not each time it is looked at.
 struct Held {
@@ -102,6 +108,7 @@ struct Held {
     Block block;
     std::optional<UplinkId> to;  // where it would go
     Explanation why;
+    std::optional<Advice> advice{};
 };
 enum class Severity : std::uint8_t { notice, warning, page };
 struct Said {

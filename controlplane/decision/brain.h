@@ -36,6 +36,16 @@ inline constexpr std::uint32_t nowhere = 0xffffffff;
 // The criterion of section 4 that a moment brings; what misses only that is not said yet.
 inline constexpr std::string_view escapes_are_spent = "the escapes of this hour are spent";
 inline constexpr std::string_view no_proof_since_onset = "T was not good since the onset";
+// What an operator's word makes up for.
+inline constexpr std::string_view mode_is_advise = "mode is advise";
+inline constexpr std::string_view verdict_advises = "this verdict advises only";
+inline constexpr std::string_view failback_is_manual = "fail-back is manual";
+
+// The table answers it with advice.
+[[nodiscard]] inline bool is_advising(Verdict verdict) {
+    return verdict == Verdict::congested || verdict == Verdict::attacked ||
+           verdict == Verdict::partial;
+}
 
 [[nodiscard]] inline bool contains(const std::vector<std::uint32_t>& list, std::uint32_t value) {
     return std::ranges::find(list, value) != list.end();
@@ -178,7 +188,11 @@ struct Placed {
     std::uint32_t failed_returns = 0;
     bool is_return_latched = false;
     std::optional<Urgency> asked_home;
-    std::string_view held;                                              // the reason that holds now
+    struct Holding {
+        std::string_view reason;  // empty: nothing is held back
+        std::optional<Advice> advice;
+    };
+    Holding held;                                                       // now
     std::vector<std::pair<std::string_view, std::uint32_t>> held_said;  // for this verdict
     std::optional<Instant> localised;  // the last walk that was asked for
     std::optional<Instant> incident;   // onset of the first escape since it was well at home

@@ -65,6 +65,7 @@ struct BlockView {
     std::optional<UplinkId> to;
     std::optional<Instant> next_at;  // when it will do the next thing by time alone
     Explanation next;                // what it will do next, or why it does nothing
+    std::optional<Advice> advice;    // nothing but an operator's word is missing
 };
 
 struct Views {

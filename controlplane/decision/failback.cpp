@@ -101,9 +101,9 @@ Explanation Decider::Machine::ready(std::uint32_t b) const {
     if (is_frozen && why.missing.empty())
         why.missing = "frozen";
     if (options.mode == Mode::advise && why.missing.empty())
-        why.missing = "mode is advise";
+        why.missing = mode_is_advise;
     if (options.fail_back == FailBack::manual && why.missing.empty())
-        why.missing = "fail-back is manual";
+        why.missing = failback_is_manual;
     if (options.fail_back == FailBack::window && why.missing.empty())
         why.missing = "fail-back windows are not known to this version: manual";
     return why;

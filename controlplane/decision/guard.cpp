@@ -132,9 +132,9 @@ std::string_view Decider::Machine::may_escape(std::uint32_t b) const {
     const auto& block = placed[b];
     const auto verdict = watched(block.carrier, b).verdict;
     if (verdict == Verdict::congested || verdict == Verdict::partial)
-        return "this verdict advises only";
+        return verdict_advises;
     if (options.mode == Mode::advise)
-        return "mode is advise";
+        return mode_is_advise;
     if (is_frozen)
         return "frozen";
     const auto hour = std::ranges::count_if(
@@ -202,7 +202,13 @@ void Decider::Machine::prove_others(std::uint32_t u, Family family) {
 // Said once for each reason and destination.
 void Decider::Machine::hold(std::uint32_t b, std::uint32_t to, Explanation why) {
     auto& block = placed[b];
-    block.held = why.missing;
+    const bool is_operators_turn = why.missing == mode_is_advise ||
+                                   why.missing == verdict_advises ||
+                                   why.missing == escapes_are_spent;
+    std::optional<Advice> advice;
+    if (to != nowhere && is_operators_turn)
+        advice = {MoveKind::planned, id_of(to), watched(block.carrier, b).verdict};
+    block.held = {why.missing, advice};
     const std::pair reason(why.missing, to);
     if (std::ranges::find(block.held_said, reason) != block.held_said.end())
         return;
@@ -211,7 +217,7 @@ void Decider::Machine::hold(std::uint32_t b, std::uint32_t to, Explanation why) 
     const auto led_here = watched(block.carrier, b).cause;
     if (why.missing == escapes_are_spent)
         say(Said{Severity::page, target, name_of(b), why}, led_here);
-    say(Held{id_of(block.carrier), name_of(b), target, std::move(why)}, led_here);
+    say(Held{id_of(block.carrier), name_of(b), target, std::move(why), advice}, led_here);
 }
 
 bool Decider::Machine::has_update_budget(std::uint32_t b, std::uint32_t u,

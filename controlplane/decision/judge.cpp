@@ -21,11 +21,6 @@ ClassFacts class_facts(const Silence& silence, const LastTen& ten, bool is_dead)
             .silent = silence.span()};
 }
 
-bool is_advising(Verdict verdict) {
-    return verdict == Verdict::congested || verdict == Verdict::attacked ||
-           verdict == Verdict::partial;
-}
-
 // Verdicts between which the windows of an announced block wander.
 bool is_everyday(Verdict verdict) {
     return verdict == Verdict::healthy || verdict == Verdict::unclear ||

@@ -246,9 +246,12 @@ BlockView Decider::Machine::block_view(std::uint32_t b, Instant at) const {
     } else if (block.carrier != block.home) {
         view.to = id_of(block.home);
         view.next = ready(b);
-    } else if (!block.held.empty()) {
+        if (view.next.missing == mode_is_advise || view.next.missing == failback_is_manual)
+            view.advice = {MoveKind::failback, id_of(block.home), Verdict::healthy};
+    } else if (!block.held.reason.empty()) {
         view.next.rule = "held";
-        view.next.missing = block.held;
+        view.next.missing = block.held.reason;
+        view.advice = block.held.advice;
     }
     return view;
 }

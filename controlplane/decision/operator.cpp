@@ -14,7 +14,12 @@ void Decider::Machine::on(const OperatorMove& input) {
         auto& block = placed[b];
         if (!block.exists || block.carrier == to)
             continue;
+        // What the block's trouble has silenced is judged by what was before it.
+        const auto verdict = watched(block.carrier, b).verdict;
+        const bool is_dead = calls_for_move(verdict);
         Ask ask{b, to, block.carrier, std::nullopt, Verdict::healthy, Place::unknown};
+        if (is_dead || is_advising(verdict))
+            ask.onset = onset(block.carrier, b);
         auto why = armed(ask);
         if (block.move)
             why.missing = "a move is in progress";
@@ -24,10 +29,9 @@ void Decider::Machine::on(const OperatorMove& input) {
             continue;
         }
         // Where the block is dead there is nothing to overlap with.
-        const auto verdict = watched(block.carrier, b).verdict;
-        const bool is_dead = calls_for_move(verdict);
         ask.reason = is_dead ? verdict : Verdict::healthy;
-        ask.onset = is_dead ? onset(block.carrier, b) : std::nullopt;
+        if (!is_dead)
+            ask.onset.reset();
         start_move(is_dead ? MoveKind::escape : MoveKind::planned, ask);
     }
 }

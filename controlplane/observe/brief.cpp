@@ -181,7 +181,10 @@ Section not_done(const Gist& gist) {
     section.lines.push_back({event.time, fmt::format("{} [#{}]", event.headline, event.number)});
     if (!event.missing.empty())
         section.lines.push_back({"", fmt::format("missing: {}", event.missing)});
-    add_change(section, explanation, event.missing);
+    if (event.command.empty())
+        add_change(section, explanation, event.missing);
+    else
+        section.lines.push_back({"", fmt::format("to do it: {}", event.command)});
     return section;
 }
 

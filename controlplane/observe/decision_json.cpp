@@ -245,6 +245,13 @@ json to_json(const decision::Announcement& announcement) {
             {"communities", std::move(communities)}};
 }
 
+std::string command(const decision::Advice& advice, PrefixSetId set, const Names& names) {
+    if (advice.kind == decision::MoveKind::failback)
+        return "detour failback " + names(set);
+    return "detour move " + names(set) + " --to " + names(advice.to) + " " +
+           std::string(to_string(advice.reason));
+}
+
 Described describe(const decision::Evidence& evidence, const Names& names) {
     return std::visit(
         Overloaded{
@@ -385,6 +392,8 @@ Described describe(const decision::Deed& deed, const Names& names) {
                     with(about("held", d.uplink, d.block), {{"explanation", to_json(d.why)}});
                 if (d.to)
                     result.payload["to"] = names(*d.to);
+                if (d.advice)
+                    result.payload["command"] = command(*d.advice, d.block.set, names);
                 return result;
             },
             [](const decision::Said& d) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "controlplane/controller/record.h"
 #include "controlplane/observe/names.h"
@@ -30,6 +31,10 @@ struct Described {
 };
 [[nodiscard]] Described describe(const decision::Evidence& evidence, const Names& names);
 [[nodiscard]] Described describe(const decision::Deed& deed, const Names& names);
+
+// What an operator would type: "detour move mail --to partner NULLROUTED".
+[[nodiscard]] std::string command(const decision::Advice& advice, PrefixSetId set,
+                                  const Names& names);
 
 [[nodiscard]] double to_seconds(Duration duration);
 

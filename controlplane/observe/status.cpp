@@ -89,7 +89,10 @@ json block_json(const decision::BlockView& block, Instant now, const Names& name
                 {"announced", std::move(announced)},
                 {"move", nullptr},
                 {"next", to_json(block.next)},
-                {"next_in_s", nullptr}};
+                {"next_in_s", nullptr},
+                {"command", nullptr}};
+    if (block.advice)
+        result["command"] = command(*block.advice, block.block.set, names);
     if (block.move) {
         result["move"] = {{"kind", to_string(*block.move)}, {"step", to_string(block.step)}};
         if (block.to)

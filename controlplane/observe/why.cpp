@@ -387,6 +387,7 @@ Answer answer(const Question& question, const Evidence& evidence) {
         event.figures = figures_of(explanation);
         event.missing = text_at(explanation, "missing");
         event.note = text_at(explanation, "note");
+        event.command = text_at(record.payload, "command");
         event.observations = gathering.observations(record);
         answer.events.push_back(std::move(event));
     }
@@ -403,6 +404,8 @@ std::string to_text(const Answer& answer) {
                                 figure.section.empty() ? "" : "section " + figure.section);
         if (!event.missing.empty())
             text += fmt::format("    missing: {}\n", event.missing);
+        if (!event.command.empty())
+            text += fmt::format("    to do it: {}\n", event.command);
         if (!event.note.empty())
             text += fmt::format("    {}\n", event.note);
         for (const Observation& seen : event.observations) {
@@ -427,9 +430,10 @@ std::string to_text(const Answer& answer) {
 nlohmann::json to_json(const Answer& answer) {
     json result{{"title", answer.title}, {"summary", answer.summary}, {"events", json::array()}};
     for (const Event& event : answer.events) {
-        json one{{"number", event.number},   {"time", event.time},       {"text", event.headline},
-                 {"rule", event.rule},       {"missing", event.missing}, {"note", event.note},
-                 {"figures", json::array()}, {"because", json::array()}};
+        json one{
+            {"number", event.number},   {"time", event.time},       {"text", event.headline},
+            {"rule", event.rule},       {"missing", event.missing}, {"note", event.note},
+            {"command", event.command}, {"figures", json::array()}, {"because", json::array()}};
         for (const Figure& figure : event.figures)
             one["figures"].push_back({{"name", figure.name},
                                       {"value", figure.value},

@@ -73,6 +73,7 @@ struct Event {
     std::vector<Figure> figures;
     std::string missing;
     std::string note;
+    std::string command;  // what an operator would type; empty: nothing waits for one
     std::vector<Observation> observations;
 };
 

@@ -80,6 +80,8 @@ void print_event(const json& event) {
         fmt::print("{}{}\n", indent, figures);
     if (const std::string missing = text_of(event, "missing"); !missing.empty())
         fmt::print("{}missing: {}\n", indent, missing);
+    if (const std::string command = text_of(event, "command"); !command.empty())
+        fmt::print("{}to do it: {}\n", indent, command);
     if (const std::string note = text_of(event, "note"); !note.empty())
         fmt::print("{}{}\n", indent, note);
     // What it all rests on; other causes are events that stand above, and steps rest on them.

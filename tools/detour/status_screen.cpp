@@ -245,6 +245,8 @@ std::string next_line(const json& set) {
         line += ", waits: " + missing;
     if (const json& in = set.at("next_in_s"); in.is_number())
         line += fmt::format(", in {}", short_age(in));
+    if (const std::string command = text_of(set, "command"); !command.empty())
+        line += fmt::format("; to do it: {}", styled(command, Style::strong));
     return line;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "tests/unit/decision/world.h"
@@ -235,4 +236,53 @@ TEST_CASE("a verdict that is gone within seconds is not said, one that lasts is"
     box.run(20s);
     CHECK(box.verdict(0, 0) == Verdict::healthy);
     CHECK(changes() == before + 2);
+}
+
+TEST_CASE(
+    "what waits for an operator's word alone is told with the word, and done when he says it") {
+    auto configuration = of(Profile::fast, 0, 13);
+    configuration.mode = Mode::advise;
+    World box(configuration);
+    box.settle();
+    const auto advice = [&](unsigned set) -> std::optional<Advice> {
+        for (const auto& block : box.decider().views(box.now()).blocks)
+            if (block.block.set == World::set(set))
+                return block.advice;
+        return std::nullopt;
+    };
+    CHECK_FALSE(advice(0));
+    box.null_route(0, 0, World::Null::beyond);
+    box.run(5s);
+    CHECK(box.verdict(0, 0) == Verdict::nullrouted);
+    REQUIRE(advice(0));
+    CHECK(advice(0)->kind == MoveKind::planned);
+    CHECK(advice(0)->to == World::uplink(1));
+    CHECK(advice(0)->reason == Verdict::nullrouted);
+    CHECK_FALSE(advice(1));
+    const auto held = std::ranges::find_if(box.events(), [](const world::Event& event) {
+        return std::holds_alternative<Held>(event.action.deed);
+    });
+    REQUIRE(held != box.events().end());
+    CHECK(std::get<Held>(held->action.deed).advice.has_value());
+    box.tell(OperatorMove{World::set(0), World::uplink(1)});
+    box.run(20s);
+    CHECK(box.is_only_on(1, 0));
+    // Home again: an operator's word as well.
+    box.null_route(0, 0, World::Null::none);
+    box.run(60s);
+    REQUIRE(advice(0));
+    CHECK(advice(0)->kind == MoveKind::failback);
+    CHECK(advice(0)->to == World::uplink(0));
+}
+
+TEST_CASE("what a frozen box holds back waits for no operator's move") {
+    auto configuration = of(Profile::fast, 0, 14);
+    World box(configuration);
+    box.settle();
+    box.tell(OperatorFreeze{OperatorFreeze::State::frozen});
+    box.null_route(0, 0, World::Null::inside);
+    box.run(5s);
+    CHECK(box.holds(0) == std::vector<std::string>{"frozen"});
+    for (const auto& block : box.decider().views(box.now()).blocks)
+        CHECK_FALSE(block.advice);
 }

@@ -142,6 +142,13 @@ TEST_CASE("what is less than the configuration asks for stands on the screen") {
     CHECK(has(text, "partner carries 1400 bytes of ipv4 at most, 1476 are configured\n"));
 }
 
+TEST_CASE("what waits for an operator's word stands with the command to type") {
+    StatusView view = calm();
+    view.status["sets"][0]["command"] = "detour failback web";
+    CHECK(has(status_screen(view, {120, 23}),
+              "web/ipv4: failback, waits: fail-back is manual; to do it: detour failback web\n"));
+}
+
 TEST_CASE("however many sets there are, it is one screen, and what alarms stands on it") {
     json provider = json::array();
     json partner = json::array();

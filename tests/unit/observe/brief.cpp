@@ -117,6 +117,19 @@ TEST_CASE("a refusal is told with the smallest change that would have let it act
                     "must be at most 10 s\n") != std::string::npos);
 }
 
+TEST_CASE("a refusal that waits for an operator's word is told with the command") {
+    Evidence evidence;
+    evidence.acts = {
+        nullrouted(),
+        act(10, kind::held, "provider",
+            {{"to", "partner"},
+             {"command", "detour move mail --to partner NULLROUTED"},
+             {"explanation", {{"rule", "NULLROUTED"}, {"missing", "mode is advise"}}}})};
+    const std::string text = told(evidence, status("provider", "NULLROUTED", json::object()));
+    CHECK(text.find("missing: mode is advise | to do it: detour move mail --to partner "
+                    "NULLROUTED\n") != std::string::npos);
+}
+
 TEST_CASE("of a verdict that did not come the conditions that failed are the change") {
     const std::string text = told(
         {},

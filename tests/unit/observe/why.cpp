@@ -158,6 +158,20 @@ TEST_CASE("what was not done is told with the condition that was missing") {
     CHECK(has(text, "    partner answers no probe\n"));
 }
 
+TEST_CASE("what waits for an operator's word is told with the command") {
+    std::vector<Record> rows = story(6);
+    rows.resize(9);
+    rows.push_back(act(10, kind::held,
+                       {{"to", "partner"},
+                        {"command", "detour move mail --to partner NULLROUTED"},
+                        {"explanation", {{"rule", "NULLROUTED"}, {"missing", "mode is advise"}}}},
+                       {9}));
+    const std::string text = told(rows, mail);
+    CHECK(has(text,
+              "    missing: mode is advise\n"
+              "    to do it: detour move mail --to partner NULLROUTED\n"));
+}
+
 TEST_CASE("a walk is told hop by hop, with what it was asked for") {
     std::vector<Record> rows = story(6);
     rows.resize(9);
