@@ -124,6 +124,7 @@ struct Watched {
     Verdict verdict = Verdict::unclear;
     Place place = Place::unknown;
     Instant since{};
+    Instant confirmed{};             // when the verdict was last read from the facts
     std::optional<Instant> doubted;  // it reads otherwise since, too shortly to be said
     CauseId cause;                   // of the verdict
     CauseId onset_cause;             // of the first loss
@@ -256,6 +257,8 @@ struct Decider::Machine {
 
     // judge.cpp
     void evaluate(std::uint32_t uplink, std::uint32_t block);
+    [[nodiscard]] bool lingers(Watched& watch, Verdict next) const;
+    void revive();
     void evaluate_uplink(std::uint32_t uplink);
     void evaluate_all();
     [[nodiscard]] bool is_quiet(std::uint32_t uplink, std::uint32_t block) const;

@@ -83,7 +83,8 @@ std::optional<Instant> Decider::Machine::onset(std::uint32_t u, std::uint32_t b)
     if (of.session == SessionState::down || of.session == SessionState::down_refused)
         return first_sign(u, b, of.session_changed);
     if (const Detector* speaker = loudest(watch); speaker && speaker->is_running())
-        return speaker->findings(of.tally).onset;
+        if (const auto first_lost = speaker->findings(of.tally).onset)
+            return first_lost;
     if (watch.beacon.onset())
         return watch.beacon.onset();
     return of.control.onset();
@@ -225,6 +226,30 @@ bool Decider::Machine::is_quiet(std::uint32_t u, std::uint32_t b) const {
            std::ranges::none_of(watch.detectors, &Detector::is_suspicious);
 }
 
+// CONGESTED and PARTIAL are read from windows of ten, which come and go with single probes: it is
+// one state of affairs, and over when it was not seen for an armed age.
+bool Decider::Machine::lingers(Watched& watch, Verdict next) const {
+    const bool is_soft = watch.verdict == Verdict::congested || watch.verdict == Verdict::partial;
+    if (!is_soft || next == watch.verdict || next == Verdict::away || !is_calm(next)) {
+        watch.confirmed = now;
+        return false;
+    }
+    return now - watch.confirmed < limits().armed_age;
+}
+
+// The first uplink to answer after a LOCAL-FAULT is a moment ahead of the others; that must not
+// look as if only they were dead. What was lost until now is void.
+void Decider::Machine::revive() {
+    for (auto& watch : watches)
+        if (watch.verdict == Verdict::local_fault)
+            watch.verdict = Verdict::unclear;
+    forget_evidence();
+    void_until = now + limits().t_min;
+    void_reason = "everything was dead a moment ago";
+    wakeups.push_back(*void_until);
+    evaluate_all();
+}
+
 void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     if (!is_started || !placed[b].exists)
         return;
@@ -238,6 +263,10 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     if (f.is_link_settling && !f.are_links_down && !f.is_telemetry_lost)
         return;
     const Judgement judgement = judge(f, limits());
+    if (watch.verdict == Verdict::local_fault && judgement.verdict != Verdict::local_fault)
+        return revive();
+    if (lingers(watch, judgement.verdict))
+        return;
     const bool is_other = judgement.verdict != watch.verdict || judgement.place != watch.place;
     if (!is_other)
         watch.doubted.reset();

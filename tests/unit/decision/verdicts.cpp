@@ -467,6 +467,17 @@ TEST_CASE("links that were not up yet since the start are no fault until the gra
     nothing_moved(box);
 }
 
+TEST_CASE("links that nobody has told of yet at the start are not lost") {
+    World box(of(Profile::fast));
+    box.settle();
+    box.restart(1s, {1ms, 1ms});
+    const auto started = box.now();
+    box.run(10s);
+    for (unsigned uplink = 0; uplink < 2; ++uplink)
+        CHECK_FALSE(box.first(uplink, 0, Verdict::dataplane_down, started));
+    CHECK(box.verdict(0, 0) == Verdict::healthy);
+}
+
 TEST_CASE("everything beyond the box dies at once: LOCAL-FAULT, nothing moves") {
     for (const auto profile : every_profile) {
         World box(of(profile));
@@ -476,6 +487,34 @@ TEST_CASE("everything beyond the box dies at once: LOCAL-FAULT, nothing moves") 
         box.run(2min);
         CHECK(box.verdict(0, 0) == Verdict::local_fault);
         nothing_moved(box);
+        // The end of it comes to one uplink first.
+        box.path(1, World::State::up);
+        box.run(10ms);
+        box.path(0, World::State::up);
+        box.run(1min);
+        CHECK(box.verdict(0, 0) == Verdict::healthy);
+        CHECK_FALSE(box.first(0, 0, Verdict::uplink_dead, {}));
+        nothing_moved(box);
+    }
+}
+
+TEST_CASE("a null route that is lifted while its move was held is not escaped from") {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        auto configuration = of(Profile::careful);
+        configuration.seed = seed;
+        World box(configuration);
+        box.settle();
+        box.path(1, World::State::down);
+        box.run(1min);
+        box.null_route(0, 0, World::Null::inside);
+        box.run(30s);
+        CHECK(box.verdict(0, 0) == Verdict::nullrouted);
+        box.path(1, World::State::up);
+        box.run(30s);
+        box.null_route(0, 0, World::Null::none);
+        box.run(1min);
+        CHECK(box.verdict(0, 0) == Verdict::healthy);
+        CHECK(box.steps(0).empty());
     }
 }
 
