@@ -113,6 +113,7 @@ struct Watched {
     LastTen sentinel_ten;
     Passive passive;
     std::optional<Instant> egress_good;  // sent
+    std::uint32_t egress_by = nowhere;   // and the uplink by which its reply came in
     std::uint64_t good_beacons = 0;
     std::optional<Prefix> blackhole;     // told by a neighbour here
     std::optional<Instant> half_since;   // some alive, some dead

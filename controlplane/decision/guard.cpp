@@ -93,6 +93,12 @@ void Decider::Machine::require_egress(Explanation& why, const Ask& ask) const {
     require(why, egress_age && *egress_age <= limits().armed_age,
             "E was not good within the armed age",
             age("egress-age", egress_age, limits().armed_age));
+    // A null route that is lifted: E, missing until now, is heard a moment before the next B.
+    const bool is_lifted = (ask.reason == Verdict::nullrouted || ask.reason == Verdict::attacked) &&
+                           ask.onset && egress && *egress >= *ask.onset &&
+                           watched(ask.to, ask.block).egress_by == ask.from;
+    require(why, !is_lifted, "E came back by the way that is to be left",
+            truth("egress-elsewhere", !is_lifted));
 }
 
 // Capacity >= p95 + 30 % if a limit is set; and to an attack only what can stand it.

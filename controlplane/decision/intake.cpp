@@ -275,21 +275,9 @@ void Decider::Machine::take_sentinel(const ProbeOutcome& input) {
 void Decider::Machine::take_egress(const ProbeOutcome& input) {
     if (!is_good(input))
         return;
-    const auto b = block_of(*input.set, input.family);
-    auto& watch = watched(uplink_of(input.uplink), b);
+    auto& watch = watched(uplink_of(input.uplink), block_of(*input.set, input.family));
     watch.egress_good = std::max(watch.egress_good.value_or(input.sent), input.sent);
-    // Whichever way it left, the reply found the block here: a null route that is lifted must not
-    // be escaped from because E was heard before the next B.
-    const auto arrival = uplink_of(*input.arrival);
-    auto& here = watched(arrival, b);
-    if (!placed[b].announced[arrival] || here.watch != Watch::suspect)
-        return;
-    detector(arrival, b, input.beacon)
-        .good(now, target_of(*input.target), beacon_in_prefix(b, input.beacon), input.sent,
-              Detector::Arrival::here, way(arrival, input.family).tally);
-    here.beacon.good(input.sent);
-    update_watch(arrival, b);
-    evaluate(arrival, b);
+    watch.egress_by = uplink_of(*input.arrival);
 }
 
 // Section 5: S good (any port) and C good. Without sentinels C alone speaks.
