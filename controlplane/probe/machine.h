@@ -53,6 +53,7 @@ struct WatchSlot {
     std::uint32_t egress_turn = 0;
     std::uint32_t egress_generation = 0;
     std::uint8_t egress_retries = 0;
+    std::uint8_t egress_waits = 0;
 
     [[nodiscard]] bool is_quick() const {
         return level == Level::suspect || level == Level::canary;
@@ -110,6 +111,7 @@ struct Lane {
     // By destination: when a round of the second kind takes the place of one of ICMP.
     std::vector<std::optional<Instant>> second_due;
     std::vector<Instant> last_second;
+    std::uint8_t tunnel_waits = 0;
     MtuSearch mtu;
 };
 
@@ -209,6 +211,7 @@ struct Prober::Machine {
     void egress(Instant now, std::uint32_t index);
     void send_egress(Instant now, WatchSlot& watch);
     void sentinel(Instant now, std::uint32_t index);
+    [[nodiscard]] Instant wait_for_room(Instant now, Family family, std::uint8_t& waits) const;
     [[nodiscard]] std::uint32_t next_target(Instant now, Family family, std::uint32_t& turn) const;
 
     // path_mtu.cpp

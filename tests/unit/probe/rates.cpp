@@ -107,6 +107,25 @@ TEST_CASE("probe-limit is hard") {
     }
 }
 
+TEST_CASE("T and E are not crowded out by pairs that use a target's whole rate") {
+    auto given = options(Profile::careful);
+    given.uplinks.push_back({UplinkId(2), {address("192.0.2.12")}, {}, 1476});
+    Bench box(given);
+    // Each block on another uplink: two pairs a second and target, which is all of the idle rate.
+    box.watch(0, 1, Level::watched);
+    box.watch(1, 0, Level::watched);
+    box.tell(Carried{PrefixSetId(1), Family::ipv4, UplinkId(0)});
+    box.tell(Carried{PrefixSetId(0), Family::ipv4, UplinkId(1)});
+    box.run(5min);
+    std::map<std::pair<std::uint16_t, Class>, unsigned> count;
+    for (const auto& each : box.sent)
+        ++count[{each.send.uplink.value, each.send.probe_class}];
+    const auto turns = static_cast<unsigned>(5min / (schedule(Profile::careful).armed_age / 2));
+    for (std::uint16_t uplink = 0; uplink < 3; ++uplink)
+        CHECK(count[{uplink, Class::tunnel}] >= turns * 3 / 4);
+    CHECK(count[{2, Class::egress}] >= 2 * turns * 3 / 4);
+}
+
 TEST_CASE("what fits is not thinned, and hardly anything is withheld") {
     for (const auto profile : {Profile::careful, Profile::quick}) {
         Bench box(options(profile));
