@@ -161,11 +161,14 @@ void Invariants::check_kinds(const decision::VerdictChanged& changed) {
     places_[u * blocks_.size() + *territory] = changed.place;
     if (changed.to != decision::Verdict::nullrouted || changed.from == changed.to)
         return;
-    const decision::Figure* share = changed.why.find("inbound-share");
-    const bool has_passive = share != nullptr && share->holds;
+    const auto speaks = [&](const char* name) {
+        const decision::Figure* figure = changed.why.find(name);
+        return figure != nullptr && figure->holds;
+    };
+    const bool has_second = speaks("inbound-share") || speaks("second-kind-targets");
     const double all = internet_.traffic(*territory);
-    if (!has_passive || (internet_.inbound(u, *territory) > 0.5 * all && all > 100 &&
-                         internet_.is_uplink_alive(u) && !internet_.is_interrupted(u, *territory)))
+    if (!has_second || (internet_.inbound(u, *territory) > 0.5 * all && all > 100 &&
+                        internet_.is_uplink_alive(u) && !internet_.is_interrupted(u, *territory)))
         find(fmt::format("NULLROUTED on one kind of evidence: {} on {}",
                          internet_.territories()[*territory].prefix.to_string(),
                          config_.uplinks[u].name));

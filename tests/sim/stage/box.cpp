@@ -125,11 +125,19 @@ void Box::deliver(const Packet& packet) {
         unread_.push_back(packet);
         return;
     }
-    message_.assign(packet.head.begin(), packet.head.end());
-    message_.resize(packet.size);
     for (Watcher* watcher : watchers)
         watcher->on_reply(packet);
-    give(controller::IcmpReply{packet.arrival, packet.source, packet.destination, message_});
+    if (packet.message.empty()) {
+        message_.assign(packet.head.begin(), packet.head.end());
+        message_.resize(packet.size);
+    } else {
+        message_ = packet.message;
+    }
+    if (packet.kind == detour::probe::Kind::icmp)
+        return give(
+            controller::IcmpReply{packet.arrival, packet.source, packet.destination, message_});
+    give(controller::SegmentReply{packet.kind, packet.arrival, packet.source, packet.destination,
+                                  message_});
 }
 
 void Box::command(controller::Command::Deed deed) {

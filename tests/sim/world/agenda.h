@@ -48,7 +48,7 @@ class Agenda {
         heap_.pop_back();
         advance_to(entry.at);
         if (entry.kind == Kind::packet) {
-            const Packet packet = packets_[entry.index];
+            const Packet packet = std::move(packets_[entry.index]);
             free_packets_.push_back(entry.index);
             deliver(packet);
             return;

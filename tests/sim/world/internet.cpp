@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "controlplane/probe/answer.h"
 
 namespace sim {
 
@@ -13,6 +16,24 @@ using detour::Family;
 namespace {
 
 constexpr std::uint32_t nobody = 0xffffffff;
+
+// As a correct host answers.
+bool write_answer(const detour::probe::Send& probe, Packet& reply) {
+    if (probe.kind == detour::probe::Kind::icmp) {
+        const auto head = detour::probe::answer_echo_request(probe.head, probe.size, probe.source,
+                                                             probe.destination);
+        if (head)
+            reply.head = *head;
+        reply.size = probe.size;
+        return head.has_value();
+    }
+    auto answer = detour::probe::answer(probe);
+    if (!answer)
+        return false;
+    reply.kind = answer->kind;
+    reply.message = std::move(answer->message);
+    return true;
+}
 
 std::vector<Territory> territories_of(const detour::model::Config& config) {
     std::vector<Territory> result;
@@ -198,7 +219,9 @@ bool Internet::passes_port(Uplink& uplink, const detour::probe::Send& probe, std
         return false;
     if (trouble.dead_members == 0)
         return true;
-    const std::uint64_t flow = static_cast<std::uint64_t>(probe.head[4]) << 8 | probe.head[5];
+    // The identifier of an echo, the source port of the others.
+    const std::size_t at = probe.kind == detour::probe::Kind::icmp ? 4 : 0;
+    const std::uint64_t flow = static_cast<std::uint64_t>(probe.head[at]) << 8 | probe.head[at + 1];
     const std::uint64_t ends =
         std::hash<Address>{}(probe.source) * 31 + std::hash<Address>{}(probe.destination);
     return Dice(flow ^ ends << 20 ^ salt).index(8) >= trouble.dead_members;
@@ -273,23 +296,23 @@ void Internet::send(const detour::probe::Send& probe) {
         fate = walk(destination.network, source.of, source.index);
     if (!fate.arrives || !enters(probe, fate.uplink, source, destination))
         return;
-    const auto head =
-        detour::probe::answer_echo_request(probe.head, probe.size, probe.source, probe.destination);
-    if (!head)
+    Packet reply{.arrival = detour::UplinkId(static_cast<std::uint16_t>(fate.uplink)),
+                 .source = probe.destination,
+                 .destination = probe.source,
+                 .probe_class = probe.probe_class,
+                 .sent_by = probe.uplink,
+                 .is_full_size = probe.dont_fragment};
+    if (!write_answer(probe, reply))
         return;
+    const bool is_filtered = source.kind == Whereabouts::Kind::beacon &&
+                             uplinks_[fate.uplink].nuisances[source.of].pings_filtered != 0;
+    if (is_filtered && reply.kind == detour::probe::Kind::icmp)
+        return;  // a port that is closed is told of by ICMP
     const std::uint32_t network = target_network_[destination.index];
     const Duration mean =
         (round_trip_[probe.uplink.value][network] + round_trip_[fate.uplink][network]) / 2;
     const Duration rtt = mean + seconds(dice_.exponential(in_seconds(mean) * jitter_));
-    agenda_.deliver(now + rtt,
-                    {.arrival = detour::UplinkId(static_cast<std::uint16_t>(fate.uplink)),
-                     .source = probe.destination,
-                     .destination = probe.source,
-                     .head = *head,
-                     .size = probe.size,
-                     .probe_class = probe.probe_class,
-                     .sent_by = probe.uplink,
-                     .is_full_size = probe.dont_fragment});
+    agenda_.deliver(now + rtt, reply);
 }
 
 }  // namespace sim
