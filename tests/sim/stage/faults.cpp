@@ -126,8 +126,16 @@ void Faults::set_carrier(std::uint32_t uplink, int change) {
     const bool was_up = without == 0;
     without += change;
     const bool is_up = without == 0;
-    if (is_up != was_up)
-        parts_.box.tell_link(uplink, is_up ? decision::Presence::up : decision::Presence::down);
+    if (is_up == was_up)
+        return;
+    parts_.box.tell_link(uplink, is_up ? decision::Presence::up : decision::Presence::down);
+    if (is_up)
+        return;
+    // The neighbour sees it too, and gives the session up at once.
+    parts_.agenda.after(100ms, [this, uplink] {
+        if (parts_.internet.trouble(uplink).without_carrier != 0)
+            parts_.sessions.reset(uplink);
+    });
 }
 
 void Faults::flap(const Event& event, std::uint32_t uplink, Instant until) {
