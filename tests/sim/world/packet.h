@@ -15,18 +15,18 @@
 namespace sim {
 
 struct Packet {
-    detour::UplinkId arrival;
-    detour::Address source;
-    detour::Address destination;
+    detour::UplinkId arrival{};
+    detour::Address source{};
+    detour::Address destination{};
     detour::probe::Kind kind = detour::probe::Kind::icmp;
     // An echo reply, which nearly all are, is described by its first bytes and a size; others are
     // written out.
     detour::probe::EchoHead head{};
     std::uint16_t size = 0;
-    detour::Bytes message;
+    detour::Bytes message{};
     // For the judge alone, who is to know what the box has heard; the box is not told.
     detour::probe::Class probe_class = detour::probe::Class::control;
-    detour::UplinkId sent_by;
+    detour::UplinkId sent_by{};
     bool is_full_size = false;
 };
 
