@@ -120,7 +120,7 @@ Peer::Speech ordinary_speech(detour::AsNumber asn, const detour::Address& router
             attributes.next_hop = next_hop;
             const detour::Prefix route = detour::Prefix::default_of(family);
             (void)bgp::encode_announcement(speech.updates, attributes, {&route, 1},
-                                           bgp::AsWidth::four);
+                                           bgp::UpdateForm());
         }
         bgp::encode_end_of_rib(speech.updates, family);
     }
