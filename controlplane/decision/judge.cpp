@@ -262,7 +262,11 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     // For 50 ms nobody knows whether it is this link or all of them.
     if (f.is_link_settling && !f.are_links_down && !f.is_telemetry_lost)
         return;
-    const Judgement judgement = judge(f, limits());
+    Judgement judgement = judge(f, limits());
+    // S that answers again is the end of the null route: no word on another place, which would let
+    // the block leave through the very provider that has dropped it.
+    if (judgement.verdict == watch.verdict && watch.place == Place::inside)
+        judgement.place = Place::inside;
     if (watch.verdict == Verdict::local_fault && judgement.verdict != Verdict::local_fault)
         return revive();
     if (lingers(watch, judgement.verdict))

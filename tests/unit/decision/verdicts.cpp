@@ -515,6 +515,10 @@ TEST_CASE("a null route that is lifted while its move was held is not escaped fr
         box.run(1min);
         CHECK(box.verdict(0, 0) == Verdict::healthy);
         CHECK(box.steps(0).empty());
+        // S answers before B does; what was inside is not beyond for that moment.
+        for (const auto& event : box.events())
+            if (const auto* changed = std::get_if<VerdictChanged>(&event.action.deed))
+                CHECK((changed->from != Verdict::nullrouted || changed->to != changed->from));
     }
 }
 
