@@ -64,6 +64,7 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
         return release(index);
     }
     destination.window.add(now);
+    destination.allowance.add(now);
     if (options.probe_limit)
         total.add(now);
     slot.phase = Slot::Phase::pending;

@@ -32,6 +32,7 @@ inline constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 struct Destination {
     Address address;
     RateWindow window;
+    Allowance allowance;
     bool is_retired = false;
     std::optional<TargetId> target;
     std::uint32_t uplink = none;  // sentinel: whose
@@ -114,6 +115,8 @@ struct Lane {
     std::uint8_t tunnel_waits = 0;
     MtuSearch mtu;
 };
+
+inline constexpr int refill_slowness = 6;
 
 // The suspicion rate of a family: a tank that empties while it is used and fills at a sixth of that
 // speed.

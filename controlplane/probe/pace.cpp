@@ -13,7 +13,6 @@ namespace detour::probe {
 
 namespace {
 
-constexpr int refill_slowness = 6;
 // The plan keeps this share of the total and of a sentinel's cap free of surprises.
 constexpr double planned_share = 0.95;
 constexpr double stretch_step = 1.01;
@@ -233,6 +232,8 @@ std::uint32_t Prober::Machine::rate_limit(const Destination& destination) const 
 
 bool Prober::Machine::has_room(Instant now, const Destination& destination) const {
     if (options.probe_limit && !total.has_room(now, *options.probe_limit, Instant::min()))
+        return false;
+    if (!destination.allowance.has_room(now))
         return false;
     // A window that spans the end of a burst holds the suspicion rate at most, and of what came
     // behind the end the idle rate.

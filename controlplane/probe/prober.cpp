@@ -81,6 +81,15 @@ std::vector<std::vector<std::uint8_t>> beacons_by_prefix(const SetOptions& set, 
     return result;
 }
 
+// One burst at the suspicion rate, which fills again as slowly as the tank of suspicion does. The
+// tank alone would not hold: each time suspicion comes and goes, rounds begin anew.
+Allowance allowance_of(const Schedule& schedule) {
+    const double idle = schedule.idle_rate;
+    const double more = schedule.suspect_rate - idle;
+    const auto length = static_cast<double>(schedule.burst_length.count()) / 1e9;
+    return {more * length + schedule.suspect_rate, idle + more / refill_slowness};
+}
+
 }  // namespace
 
 Prober::Machine::Machine(Options given)
@@ -90,17 +99,18 @@ Prober::Machine::Machine(Options given)
       carried(options.sets.size() * 2),
       total(options.probe_limit.value_or(1)) {
     const auto most = options.schedule.suspect_rate;
+    const Allowance allowance = allowance_of(options.schedule);
     for (const auto& target : options.targets) {
         targets_of[static_cast<std::size_t>(target.address.family())].push_back(
             static_cast<std::uint32_t>(destinations.size()));
-        destinations.push_back(
-            {target.address, RateWindow(most), false, target.id, none, 0, target.second});
+        destinations.push_back({target.address, RateWindow(most), allowance, false, target.id, none,
+                                0, target.second});
     }
     for (std::uint32_t u = 0; u < options.uplinks.size(); ++u) {
         const auto& sentinels = options.uplinks[u].sentinels;
         for (std::size_t i = 0; i < sentinels.size(); ++i)
-            destinations.push_back({sentinels[i], RateWindow(most), false, std::nullopt, u,
-                                    static_cast<std::uint16_t>(i), std::nullopt});
+            destinations.push_back({sentinels[i], RateWindow(most), allowance, false, std::nullopt,
+                                    u, static_cast<std::uint16_t>(i), std::nullopt});
     }
     for (std::uint32_t u = 0; u < options.uplinks.size(); ++u) {
         for (const Family family : families) {
@@ -146,8 +156,10 @@ void Prober::Machine::take_over(const Machine& before, const Renumbering& ids) {
             std::ranges::find(before.destinations, destination.address, &Destination::address);
         if (known == before.destinations.end())
             continue;
-        if (has_same_rates)
+        if (has_same_rates) {
             destination.window = known->window;
+            destination.allowance = known->allowance;
+        }
         destination.is_retired = destination.target && known->target && known->is_retired;
         const auto old = static_cast<std::size_t>(known - before.destinations.begin());
         for (std::uint32_t u = 0; u < before.options.uplinks.size(); ++u)
