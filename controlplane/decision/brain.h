@@ -275,6 +275,9 @@ struct Decider::Machine {
     [[nodiscard]] SentinelFacts sentinel(const Watched& watched,
                                          std::optional<Instant> onset) const;
     void update_watch(std::uint32_t uplink, std::uint32_t block);
+    void forget_old_times(std::uint32_t uplink, std::uint32_t block);
+    void unsettle(std::uint32_t uplink, std::uint32_t block);
+    [[nodiscard]] bool has_home_answered(std::uint32_t block) const;
     [[nodiscard]] bool is_passing_doubt(Watched& watched, Verdict verdict) const;
     void localise(std::uint32_t uplink, std::uint32_t block);
     void raise(std::uint32_t uplink, std::uint32_t block);

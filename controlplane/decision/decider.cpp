@@ -283,6 +283,11 @@ void Decider::Machine::on(const Session& input) {
     of.session_changed = now;
     if (!is_started)
         return;
+    // With the session went the routes, and with them what targets last answered by.
+    if (input.state != SessionState::down_restarting)
+        for (std::uint32_t b = 0; b < block_count(); ++b)
+            if (placed[b].exists && family_of(b) == input.family)
+                unsettle(u, b);
     if (input.state == SessionState::established) {
         // The new session starts empty: say again what stands, and take a fresh acknowledgement.
         for (std::uint32_t b = 0; b < block_count(); ++b)

@@ -162,6 +162,12 @@ void Detector::forget() {
     positive_ = 0;
 }
 
+void Detector::unsettle() {
+    forget();
+    for (auto& target : targets_)
+        target.is_homed = false;
+}
+
 bool Detector::is_suspicious() const {
     constexpr double rounding = 1e-9;
     return run_ && positive_ >= 2 && score_ + rounding >= 2 * run_->step;

@@ -72,6 +72,8 @@ class Detector {
     void control(std::uint32_t target, Control control);
     // Evidence since the onset is void (clock step, own scheduling gap).
     void forget();
+    // The world may have chosen another way: no target speaks until it has answered anew.
+    void unsettle();
     void set_discordance(double share) { discordance_.set_prior(share); }
 
     [[nodiscard]] double score() const { return score_; }

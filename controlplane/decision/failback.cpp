@@ -253,6 +253,7 @@ void Decider::Machine::fail_canary(std::uint32_t b, std::string_view reason) {
         block.returns.pop_back();
     block.move.reset();
     say(Persist{});
+    unsettle(move.from, b);
     leave(b, move.to, now);
     update_watch(move.to, b);
 }
@@ -350,6 +351,7 @@ void Decider::Machine::abort_return(std::uint32_t b, std::string_view reason) {
     announce(b, move.from, {});
     set_egress(b, move.from);
     say(Persist{});
+    unsettle(move.from, b);
     leave(b, move.to, now);
     update_watch(move.to, b);
 }

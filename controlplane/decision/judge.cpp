@@ -368,13 +368,47 @@ void Decider::Machine::update_watch(std::uint32_t u, std::uint32_t b) {
                                                                                 : Watch::watched;
     if (wanted == watch.watch)
         return;
-    // What was heard before it was announced here belongs to another time.
     if (watch.watch == Watch::away)
-        for (auto* list : {&watch.detectors, &watch.seconds})
-            for (auto& each : *list)
-                each.forget();
+        forget_old_times(u, b);
     watch.watch = wanted;
     say(SetWatch{id_of(u), name_of(b), wanted}, watch.onset_cause);
+}
+
+// What was heard before it was announced here belongs to another time. C too, if it was not asked
+// since: it goes out beside B only.
+void Decider::Machine::forget_old_times(std::uint32_t u, std::uint32_t b) {
+    auto& watch = watched(u, b);
+    for (auto* list : {&watch.detectors, &watch.seconds})
+        for (auto& each : *list)
+            each.forget();
+    watch.beacon.reset();
+    watch.beacon_ten.reset();
+    for (auto* list : {&watch.target_ten, &watch.beacon_tens})
+        for (auto& each : *list)
+            each.reset();
+    watch.half_since.reset();
+    const auto family = family_of(b);
+    for (std::uint32_t other = 0; other < block_count(); ++other)
+        if (placed[other].exists && family_of(other) == family &&
+            watched(u, other).watch != Watch::away)
+            return;
+    way(u, family).control.reset();
+    way(u, family).control_ten.reset();
+}
+
+// The world may choose another way now: what is lost then may be lost there. Nobody speaks about
+// this uplink until he has answered by it again.
+void Decider::Machine::unsettle(std::uint32_t u, std::uint32_t b) {
+    for (auto* list : {&watched(u, b).detectors, &watched(u, b).seconds})
+        for (auto& each : *list)
+            each.unsettle();
+}
+
+// In mid-return: B came by home since the other uplink went silent.
+bool Decider::Machine::has_home_answered(std::uint32_t b) const {
+    const auto& move = *placed[b].move;
+    const auto silent = onset(move.from, b).value_or(watched(move.from, b).since);
+    return watched(move.to, b).beacon.is_good_since(silent);
 }
 
 // The verdict on where the block is carried: does it call for a move, and may we?
@@ -385,7 +419,7 @@ void Decider::Machine::consider(std::uint32_t b) {
     if (block.move) {
         // Home answers and the way out dies in the middle of a return: finish it at once.
         if (block.move->kind == MoveKind::failback && calls_for_move(watch.verdict)) {
-            if (block.move->step == MoveStep::stair)
+            if (block.move->step == MoveStep::stair && has_home_answered(b))
                 return finish(b, "the other uplink died in mid-return");
             abort_return(b, "the other uplink died in mid-return");
         } else {

@@ -418,8 +418,15 @@ void Decider::Machine::session_fell(std::uint32_t u, Family family) {
 // Inbound of p on u+v below 90 % of the minute before for 3 s, where there was enough to tell.
 bool Decider::Machine::is_conserved(std::uint32_t b) {
     auto& move = *placed[b].move;
-    if (move.reference < limits().conservation_rate)
+    // What the box itself does not hear says nothing about the world.
+    const auto is_deaf = [&](std::uint32_t u) {
+        const auto verdict = watched(u, b).verdict;
+        return verdict == Verdict::local_fault || verdict == Verdict::dataplane_down;
+    };
+    if (move.reference < limits().conservation_rate || is_deaf(move.from) || is_deaf(move.to)) {
+        move.short_since.reset();
         return true;
+    }
     const double rate = inbound(b, std::chrono::seconds(2));
     if (rate >= limits().conservation * move.reference) {
         move.short_since.reset();

@@ -28,6 +28,10 @@ void Decider::Machine::announce(std::uint32_t b, std::uint32_t u,
     updates.push_back(now);
     while (now - updates.front() >= std::chrono::hours(1))
         updates.pop_front();
+    // Not in an escape: there the old way is known to be dead, and must stay known.
+    if (block.move && block.move->kind != MoveKind::escape)
+        for (std::uint32_t each = 0; each < uplink_count(); ++each)
+            unsettle(each, b);
     say_announcement(b, u);
     update_watch(u, b);
     evaluate(u, b);
