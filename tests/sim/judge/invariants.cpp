@@ -95,15 +95,22 @@ void Invariants::on_route(std::uint32_t uplink, const detour::Prefix& prefix,
     if (!territory)
         return find("announced, but not declared: " + prefix.to_string());
     if (attributes == nullptr) {
+        // What came by the same TCP segment is one turn.
         if (!is_announced_elsewhere(uplink, prefix) && !is_operators_)
-            find(fmt::format("the last announcement of {} was withdrawn, on {}", prefix.to_string(),
-                             config_.uplinks[uplink].name));
+            agenda_.after(1ms, [this, uplink, prefix] { check_somewhere(uplink, prefix); });
         return;
     }
     for (const auto& segment : attributes->as_path.segments)
         for (const detour::AsNumber number : segment.numbers)
             if (number != our_asn)
                 find("another AS in our path: " + attributes->as_path.to_string());
+}
+
+void Invariants::check_somewhere(std::uint32_t uplink, const detour::Prefix& prefix) {
+    if (!is_announced_elsewhere(uplink, prefix) &&
+        !is_seen_by_the_world(sessions_.sight(uplink, prefix)))
+        find(fmt::format("the last announcement of {} was withdrawn, on {}", prefix.to_string(),
+                         config_.uplinks[uplink].name));
 }
 
 bool Invariants::is_good_way(std::uint32_t u, std::uint32_t territory) const {
@@ -168,7 +175,7 @@ void Invariants::check_kinds(const decision::VerdictChanged& changed) {
     const bool has_second = speaks("inbound-share") || speaks("second-kind-targets");
     const double all = internet_.traffic(*territory);
     if (!has_second || (internet_.inbound(u, *territory) > 0.5 * all && all > 100 &&
-                        internet_.is_uplink_alive(u) && !internet_.is_interrupted(u, *territory)))
+                        internet_.is_uplink_alive(u) && !truth_.was_cut(u, *territory)))
         find(fmt::format("NULLROUTED on one kind of evidence: {} on {}",
                          internet_.territories()[*territory].prefix.to_string(),
                          config_.uplinks[u].name));

@@ -63,6 +63,7 @@ class Invariants : public Box::Watcher {
     [[nodiscard]] bool is_announced_elsewhere(std::uint32_t uplink,
                                               const detour::Prefix& prefix) const;
     [[nodiscard]] bool is_good_way(std::uint32_t uplink, std::uint32_t territory) const;
+    void check_somewhere(std::uint32_t uplink, const detour::Prefix& prefix);
     void find(std::string text);
 
     Agenda& agenda_;

@@ -47,6 +47,7 @@ Truth::Truth(Agenda& agenda, const detour::model::Config& config, Internet& inte
       good_controls_(config.uplinks.size() * 2),
       proof_(config.uplinks.size() * 2),
       full_proof_(config.uplinks.size() * 2),
+      rerouted_(territories_, zero),
       unwell_(config.uplinks.size(), Instant::min()),
       without_session_(config.uplinks.size(), Instant::min()),
       disturbed_until_(zero) {}
@@ -119,6 +120,10 @@ void Truth::on_reply(const Packet& packet) {
     }
 }
 
+void Truth::on_route(std::uint32_t territory) {
+    rerouted_[territory] = agenda_.now();
+}
+
 void Truth::look() {
     const Instant now = agenda_.now();
     for (std::uint32_t u = 0; u < config_.uplinks.size(); ++u)
@@ -166,6 +171,8 @@ bool Truth::is_owed(std::size_t index) const {
         return false;
     if (!side.announced_since || now - *side.announced_since < recovery(config_))
         return false;
+    if (now - rerouted_[territory] < recovery(config_))
+        return false;
     if (side.good_beacons < 60 || good_controls_[uplink * 2 + family] < 60)
         return false;
     if (!internet_.is_uplink_alive(uplink) || unwell_[uplink] + recovery(config_) > now)
@@ -173,7 +180,9 @@ bool Truth::is_owed(std::size_t index) const {
     if (internet_.speaking_targets(family) < 4)
         return false;
     // Where some networks still answer, the verdict is PARTIAL.
-    return internet_.traffic(territory) >= 50 && internet_.reached_from(uplink, territory) == 0;
+    const double traffic = internet_.traffic(territory);
+    return traffic >= 50 && internet_.reached_from(uplink, territory) == 0 &&
+           internet_.inbound(uplink, territory) < 0.03 * traffic;
 }
 
 Duration Truth::patience() const {

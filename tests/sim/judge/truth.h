@@ -38,6 +38,13 @@ class Truth : public Box::Watcher {
     // A share of all packets is lost: verdicts may take longer.
     void set_loss(double share) { loss_ = share; }
 
+    // What is announced of a block has changed: the world may choose another way.
+    void on_route(std::uint32_t territory);
+    // An interruption that has lasted T_min, now or a moment ago.
+    [[nodiscard]] bool was_cut(std::uint32_t uplink, std::uint32_t territory) const {
+        return was_cut(sides_[uplink * territories_ + territory]);
+    }
+
     // What the box could know of its ways out; the guard is held against it.
     [[nodiscard]] std::optional<Instant> last_proof(std::uint32_t uplink,
                                                     std::uint8_t family) const {
@@ -108,7 +115,8 @@ class Truth : public Box::Watcher {
     std::vector<std::uint64_t> good_controls_;   // by uplink, family
     std::vector<std::optional<Instant>> proof_;  // by uplink, family
     std::vector<std::optional<Instant>> full_proof_;
-    std::vector<Instant> unwell_;  // by uplink: not alive until then
+    std::vector<Instant> rerouted_;  // by territory
+    std::vector<Instant> unwell_;    // by uplink: not alive until then
     std::vector<Instant> without_session_;
     int disturbances_ = 0;
     Instant disturbed_until_;

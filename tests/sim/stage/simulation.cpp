@@ -115,6 +115,8 @@ class Simulation {
             box_.watchers.push_back(&replay_);
         sessions_.on_route = [this](std::uint32_t uplink, const detour::Prefix& prefix,
                                     const detour::bgp::PathAttributes* attributes) {
+            if (const auto territory = internet_.territory_of(prefix))
+                truth_.on_route(*territory);
             invariants_.on_route(uplink, prefix, attributes);
         };
     }

@@ -169,12 +169,25 @@ bool Internet::is_swallowed(const NullRoute& route, Network source, Network at,
     return false;
 }
 
+// The uplink to which the routes lead.
+std::optional<std::uint32_t> Internet::led_to(Network at, std::uint32_t territory) const {
+    for (std::uint32_t hops = 0; hops <= routes_.network_count(); ++hops) {
+        const Routes::Way& way = routes_.way(at, territory);
+        if (way.to == Routes::Way::To::nowhere)
+            return std::nullopt;
+        if (way.to == Routes::Way::To::box)
+            return at;
+        at = way.network;
+    }
+    return std::nullopt;
+}
+
 Internet::Fate Internet::walk(Network from, std::uint32_t territory, std::uint32_t beacon) const {
     Network at = from;
     for (std::uint32_t hops = 0; hops <= routes_.network_count(); ++hops) {
         for (const NullRoute& route : null_routes_)
             if (route.territory == territory && is_swallowed(route, from, at, hops != 0, beacon))
-                return {.lost_in = at};
+                return {.lost_in = at, .wanted = led_to(at, territory)};
         const Routes::Way& way = routes_.way(at, territory);
         switch (way.to) {
             case Routes::Way::To::nowhere:

@@ -151,6 +151,8 @@ class Internet {
         bool arrives = false;
         std::uint32_t uplink = 0;      // it arrives by
         Network lost_in = 0xffffffff;  // it does not arrive
+        // It would, if nobody swallowed it.
+        std::optional<std::uint32_t> wanted = {};
     };
     struct Whereabouts {
         enum class Kind : std::uint8_t { target, sentinel, beacon, control } kind = Kind::target;
@@ -162,6 +164,7 @@ class Internet {
     void place_hosts();
     void place_targets();
     void watch_bursts(std::uint32_t uplink);
+    [[nodiscard]] std::optional<std::uint32_t> led_to(Network from, std::uint32_t territory) const;
     [[nodiscard]] Fate walk(Network from, std::uint32_t territory, std::uint32_t beacon) const;
     [[nodiscard]] bool is_swallowed(const NullRoute& route, Network source, Network at,
                                     bool has_come_from_outside, std::uint32_t beacon) const;

@@ -82,8 +82,8 @@ void Internet::find_truth() {
                 const Fate fate = walk(routes_.target_network(n), t, beacon);
                 if (fate.arrives)
                     home = fate.uplink;
-                else if (routes_.is_uplink(fate.lost_in))
-                    home = fate.lost_in;  // it would have come by there
+                else if (fate.wanted)
+                    home = *fate.wanted;
                 is_cut &= !fate.arrives;
             }
             if (home >= uplinks_.size())
