@@ -214,7 +214,7 @@ struct Prober::Machine {
     void egress(Instant now, std::uint32_t index);
     void send_egress(Instant now, WatchSlot& watch);
     void sentinel(Instant now, std::uint32_t index);
-    [[nodiscard]] Instant wait_for_room(Instant now, Family family, std::uint8_t& waits) const;
+    [[nodiscard]] Instant when_there_is_room(Instant now, Family family, std::uint8_t& waits) const;
     [[nodiscard]] std::uint32_t next_target(Instant now, Family family, std::uint32_t& turn) const;
 
     // path_mtu.cpp

@@ -181,7 +181,7 @@ std::uint32_t Prober::Machine::next_target(Instant now, Family family, std::uint
 // Pairs that use a target's whole rate leave it a moment in each round. T and E are few and must
 // not be crowded out by falling beside it: they try again for about a second, until a target has
 // room. Where intervals are stretched far, who waits would take another's share.
-Instant Prober::Machine::wait_for_room(Instant now, Family family, std::uint8_t& waits) const {
+Instant Prober::Machine::when_there_is_room(Instant now, Family family, std::uint8_t& waits) const {
     constexpr Duration pause = std::chrono::milliseconds(20);
     constexpr std::uint8_t most_waits = 60;
     constexpr double far = 2;
@@ -199,7 +199,7 @@ Instant Prober::Machine::wait_for_room(Instant now, Family family, std::uint8_t&
 void Prober::Machine::tunnel(Instant now, std::uint32_t index) {
     auto& lane = lanes[index];
     lane.tunnel_retries = 0;
-    const Instant soon = wait_for_room(now, lane.family, lane.tunnel_waits);
+    const Instant soon = when_there_is_room(now, lane.family, lane.tunnel_waits);
     if (soon != now)
         return timers.add(soon, Due::tunnel, index, lane.tunnel_generation);
     send_tunnel(now, lane);
@@ -226,7 +226,7 @@ void Prober::Machine::send_tunnel(Instant now, Lane& lane) {
 void Prober::Machine::egress(Instant now, std::uint32_t index) {
     auto& watch = watches[index];
     watch.egress_retries = 0;
-    const Instant soon = wait_for_room(now, watch.family, watch.egress_waits);
+    const Instant soon = when_there_is_room(now, watch.family, watch.egress_waits);
     if (soon != now)
         return timers.add(soon, Due::egress, index, watch.egress_generation);
     send_egress(now, watch);
