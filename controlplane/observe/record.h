@@ -12,7 +12,8 @@
 //     probe          class, kind, result, target, rtt_ms        ("beacon", "icmp", "lost", ...)
 //     verdict        from, to, place, asn, explanation
 //     move           move, step, from, to, explanation          ("escape", "announce")
-//     held           to, explanation                            what would be done and is not
+//     held           to, explanation, command                   what would be done and is not;
+//                    the command only where an operator's word alone is missing
 //     said           severity, explanation
 //     announcement   action ("announce", "withdraw"), prepends, graceful_shutdown, no_export
 //     forwarding     egress

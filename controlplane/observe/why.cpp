@@ -154,7 +154,7 @@ std::string held_line(const Record& record) {
 }
 
 // "walk by provider from outside the block to 192.0.2.129: 1 192.0.2.1, 2 *, 3 192.0.2.129
-// (target)"
+// (the target)"
 std::string walk_line(const Record& record) {
     const json& payload = record.payload;
     std::vector<std::string> hops;
