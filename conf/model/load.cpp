@@ -44,8 +44,10 @@ void note_written(const Node& node, const std::string& path,
         return;
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
-        const std::string& key = node.keys[i].text;
-        note_written(node.items[i], path.empty() ? key : path + "." + key, written);
+        std::string below = path;
+        if (!below.empty())
+            below += '.';
+        note_written(node.items[i], below += node.keys[i].text, written);
     }
 }
 

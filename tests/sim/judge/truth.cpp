@@ -116,6 +116,7 @@ void Truth::on_reply(const Packet& packet) {
             break;
         }
         case detour::probe::Class::sentinel:
+        case detour::probe::Class::walk:
             break;
     }
 }
