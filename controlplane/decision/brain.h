@@ -196,8 +196,9 @@ struct Placed {
     };
     Holding held;                                                       // now
     std::vector<std::pair<std::string_view, std::uint32_t>> held_said;  // for this verdict
-    std::optional<Instant> localised;  // the last walk that was asked for
-    std::optional<Instant> incident;   // onset of the first escape since it was well at home
+    std::optional<Instant> localised;       // the last walk that was asked for
+    std::optional<Instant> choosing_until;  // a return was given up: the world chooses again
+    std::optional<Instant> incident;        // onset of the first escape since it was well at home
 };
 
 struct Decider::Machine {
@@ -296,6 +297,7 @@ struct Decider::Machine {
     void require_egress(Explanation& why, const Ask& ask) const;
     void require_strength(Explanation& why, const Ask& ask) const;
     [[nodiscard]] bool is_spent(std::uint32_t block, std::uint32_t uplink) const;
+    [[nodiscard]] bool is_announced_somewhere(std::uint32_t block) const;
     [[nodiscard]] std::string_view may_escape(std::uint32_t block) const;
     [[nodiscard]] bool is_mass_brake_on(std::uint32_t block) const;
     void hold(std::uint32_t block, std::uint32_t to, Explanation why);
@@ -353,6 +355,7 @@ struct Decider::Machine {
     void fail_canary(std::uint32_t block, std::string_view reason);
     void abort_return(std::uint32_t block, std::string_view reason);
     void hear_canary(std::uint32_t block, const ProbeOutcome& input);
+    void choose_again(std::uint32_t block);
     void hear_stair(std::uint32_t uplink, std::uint32_t block, Detector::Control beacon);
     [[nodiscard]] Duration stable_time(const Placed& placed) const;
     void check_late(std::uint32_t block);

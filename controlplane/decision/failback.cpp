@@ -253,7 +253,7 @@ void Decider::Machine::fail_canary(std::uint32_t b, std::string_view reason) {
         block.returns.pop_back();
     block.move.reset();
     say(Persist{});
-    unsettle(move.from, b);
+    choose_again(b);
     leave(b, move.to, now);
     update_watch(move.to, b);
 }
@@ -294,6 +294,10 @@ bool Decider::Machine::step_stair(std::uint32_t b) {
             say_announcement(b, changed);
         }
         return false;
+    }
+    if (calls_for_move(watched(move.to, b).verdict)) {
+        abort_return(b, "home died in mid-return");
+        return true;
     }
     if (!is_conserved(b)) {
         abort_return(b, "inbound fell below 90 %");
@@ -351,9 +355,20 @@ void Decider::Machine::abort_return(std::uint32_t b, std::string_view reason) {
     announce(b, move.from, {});
     set_egress(b, move.from);
     say(Persist{});
-    unsettle(move.from, b);
+    choose_again(b);
     leave(b, move.to, now);
     update_watch(move.to, b);
+}
+
+// Home may have lost what was lost, until the world has heard of its withdrawal; from then on it is
+// lost here.
+void Decider::Machine::choose_again(std::uint32_t b) {
+    auto& block = placed[b];
+    block.choosing_until = now + limits().complete;
+    wakeups.push_back(*block.choosing_until);
+    for (auto* list : {&watched(block.carrier, b).detectors, &watched(block.carrier, b).seconds})
+        for (auto& each : *list)
+            each.forget();
 }
 
 // 30 minutes after a return: who still sends by the other way?

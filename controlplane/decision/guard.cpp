@@ -133,6 +133,16 @@ bool Decider::Machine::is_spent(std::uint32_t b, std::uint32_t u) const {
            (placed[b].announced[u] && !watch.beacon_ten.is_good());
 }
 
+// By a session that stands, to everybody.
+bool Decider::Machine::is_announced_somewhere(std::uint32_t b) const {
+    const auto& block = placed[b];
+    for (std::uint32_t u = 0; u < uplink_count(); ++u)
+        if (block.announced[u] && !block.announced[u]->is_no_export &&
+            way(u, family_of(b)).session == SessionState::established)
+            return true;
+    return false;
+}
+
 // Empty: yes.
 std::string_view Decider::Machine::may_escape(std::uint32_t b) const {
     const auto& block = placed[b];
@@ -145,7 +155,8 @@ std::string_view Decider::Machine::may_escape(std::uint32_t b) const {
         return "frozen";
     const auto hour = std::ranges::count_if(
         block.escapes, [&](Instant at) { return now - at < std::chrono::hours(1); });
-    if (hour >= limits().escapes_per_hour)
+    // Never announced nowhere comes before the brake.
+    if (hour >= limits().escapes_per_hour && is_announced_somewhere(b))
         return escapes_are_spent;
     if (verdict != Verdict::uplink_dead && verdict != Verdict::session_down && is_mass_brake_on(b))
         return "mass brake: another set moves first";

@@ -140,6 +140,7 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.is_telemetry_lost = is_telemetry_lost;
     f.are_links_down = are_links_down();
     f.is_announced = placed[b].announced[u].has_value();
+    f.is_world_choosing = placed[b].choosing_until && now < *placed[b].choosing_until;
     f.is_link_up = uplink.is_link_up;
     f.is_link_settling = !uplink.is_link_up && now < uplink.link_changed + limits().twins_together;
     f.is_bfd_down = uplink.bfd_down && !watch.beacon.is_good_since(*uplink.bfd_down);
@@ -192,7 +193,12 @@ void Decider::Machine::add_passive(Facts& f, std::uint32_t u, std::uint32_t b) {
     f.passive = passive.findings(*f.onset, quiet);
     if (f.findings.score >= limits().h)
         f.attack = passive.attack(*f.onset);
-    if (f.control.is_lossy && f.beacon.is_lossy && f.passive.before >= limits().passive_absent)
+    // The time before a move here is no baseline of what comes since.
+    const auto& block = placed[b];
+    const bool has_baseline =
+        block.since <= *started || now - block.since >= limits().passive_before;
+    if (has_baseline && f.control.is_lossy && f.beacon.is_lossy &&
+        f.passive.before >= limits().passive_absent)
         f.inbound_ratio = passive.rate(now, std::chrono::seconds(5)).value_or(0) / f.passive.before;
     double before = 0, since = 0;
     f.are_all_beacons_dead = true;

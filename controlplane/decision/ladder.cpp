@@ -138,6 +138,9 @@ void require_past(Conditions& conditions, const Facts& facts, const Thresholds& 
     conditions.require(facts.good_beacons >= t.good_pairs, "too few good B since the start",
                        counted("good-beacons", static_cast<double>(facts.good_beacons),
                                Comparison::at_least, t.good_pairs, 0, "3"));
+    conditions.require(!facts.is_world_choosing, "a return was given up: the world chooses again",
+                       {"choosing", facts.is_world_choosing ? 1.0 : 0.0, Comparison::is, 0,
+                        Unit::truth, 0, "5", true});
     conditions.require(
         facts.veto.empty(), facts.veto,
         {"veto", facts.veto.empty() ? 0.0 : 1.0, Comparison::is, 0, Unit::truth, 0, "2(6)", true});

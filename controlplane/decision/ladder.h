@@ -50,6 +50,7 @@ struct Facts {
     bool are_all_dead = false;      // every kind of evidence of every uplink, since the onset
     // The uplink.
     bool is_announced = false;
+    bool is_world_choosing = false;  // it may still send by another uplink, which is left
     bool is_link_up = true;
     bool is_bfd_down = false;  // and it was up before; no B good since
     SessionState session = SessionState::established;

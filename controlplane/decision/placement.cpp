@@ -41,10 +41,11 @@ bool Decider::Machine::is_acked(std::uint32_t b, std::uint32_t u) const {
     return placed[b].said[u].is_done;
 }
 
-// Announced there for everybody, acknowledged by TCP, and the session stands.
+// Announced there for everybody, acknowledged by TCP, and the session stands: also where a link
+// that is down has not ended it yet.
 bool Decider::Machine::is_live(std::uint32_t b, std::uint32_t u) const {
     const auto& announcement = placed[b].announced[u];
-    return announcement && !announcement->is_no_export && is_acked(b, u) &&
+    return announcement && !announcement->is_no_export && is_acked(b, u) && uplinks[u].is_link_up &&
            way(u, family_of(b)).session == SessionState::established;
 }
 
@@ -141,9 +142,8 @@ void Decider::Machine::keep_announced(std::uint32_t b) {
     const auto stands = [&](std::uint32_t u) {
         return way(u, family).session == SessionState::established;
     };
-    for (std::uint32_t u = 0; u < uplink_count(); ++u)
-        if (block.announced[u] && !block.announced[u]->is_no_export && stands(u))
-            return;
+    if (is_announced_somewhere(b))
+        return;
     for (std::uint32_t u = 0; u < uplink_count(); ++u) {
         const bool was_there =
             u == block.home || contains(block.tried, u) || (block.move && block.move->from == u);

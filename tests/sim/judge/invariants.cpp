@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr detour::AsNumber our_asn{64500};
+constexpr std::uint32_t nobody = 0xffffffff;  // no uplink
 
 bool is_seen_by_the_world(const Sessions::Sight& sight) {
     if (!sight.is_established || sight.announced == nullptr)
@@ -190,7 +191,10 @@ void Invariants::on_step(const decision::MoveStepped& step) {
     if (step.kind == decision::MoveKind::escape) {
         check_escape(step, *territory);
         std::erase_if(block.escapes, [&](Instant at) { return now - at >= 1h; });
-        block.escapes.push_back(now);
+        // One that was announced nowhere has to be announced again, brake or not.
+        const auto& prefix = internet_.territories()[*territory].prefix;
+        if (is_announced_elsewhere(nobody, prefix))
+            block.escapes.push_back(now);
         if (block.escapes.size() > 4)
             find("more than four escapes of a set within an hour");
     } else if (step.kind == decision::MoveKind::failback && !is_operators_) {

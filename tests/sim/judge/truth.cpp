@@ -123,6 +123,9 @@ void Truth::on_reply(const Packet& packet) {
 
 void Truth::on_route(std::uint32_t territory) {
     rerouted_[territory] = agenda_.now();
+    // Who spoke for it before spoke of other ways.
+    for (std::size_t u = 0; u < config_.uplinks.size(); ++u)
+        sides_[u * territories_ + territory].good_beacons = 0;
 }
 
 void Truth::look() {
@@ -172,7 +175,7 @@ bool Truth::is_owed(std::size_t index) const {
         return false;
     if (!side.announced_since || now - *side.announced_since < recovery(config_))
         return false;
-    if (now - rerouted_[territory] < recovery(config_))
+    if (now - rerouted_[territory] < config_.timing.complete + recovery(config_))
         return false;
     if (side.good_beacons < 60 || good_controls_[uplink * 2 + family] < 60)
         return false;
@@ -255,10 +258,13 @@ void Truth::on_verdict(const decision::VerdictChanged& changed) {
     side.verdict = changed.to;
     if (!speaks_of_null_route(changed.to) || speaks_of_null_route(changed.from))
         return;
-    side.is_verdict_wrong = !claim(side);
+    // Where nobody reaches it by any way, nobody can tell which of them is at fault.
+    side.is_verdict_wrong = !claim(side) && !internet_.is_unreachable(*territory);
     if (side.is_verdict_wrong)
         return find(Fault::wrong,
                     fmt::format("{}: {}", name(index), decision::to_string(changed.to)));
+    if (side.cuts.empty())
+        return;
     Cut& cut = side.cuts.back();
     if (cut.end || agenda_.now() - cut.begin < config_.timing.forgiven_gap)
         ++score_.brief;

@@ -117,6 +117,13 @@ class Internet {
     [[nodiscard]] std::uint32_t reached_from(std::uint32_t uplink, std::uint32_t territory) const {
         return truth_[uplink * territories_.size() + territory].reached_from;
     }
+    // From none of the target networks, by no uplink.
+    [[nodiscard]] bool is_unreachable(std::uint32_t territory) const {
+        for (std::uint32_t u = 0; u < uplinks_.size(); ++u)
+            if (reached_from(u, territory) != 0)
+                return false;
+        return true;
+    }
     [[nodiscard]] double inbound(std::uint32_t uplink, std::uint32_t territory) const {
         return rates_[uplink * territories_.size() + territory];
     }
