@@ -193,7 +193,9 @@ void Invariants::on_step(const decision::MoveStepped& step) {
         std::erase_if(block.escapes, [&](Instant at) { return now - at >= 1h; });
         // One that was announced nowhere has to be announced again, brake or not.
         const auto& prefix = internet_.territories()[*territory].prefix;
-        if (is_announced_elsewhere(nobody, prefix))
+        const bool has_fallen =
+            truth_.verdict(step.from.value, *territory) == decision::Verdict::session_down;
+        if (is_announced_elsewhere(nobody, prefix) && !has_fallen)
             block.escapes.push_back(now);
         if (block.escapes.size() > 4)
             find("more than four escapes of a set within an hour");

@@ -285,7 +285,8 @@ bool Truth::has_reason(std::uint32_t uplink, std::uint32_t territory) const {
         return !side.is_verdict_wrong;
     const auto sight = sessions_.sight(uplink, internet_.territories()[territory].prefix);
     if (side.verdict == Verdict::session_down)
-        return !sight.is_established || without_session_[uplink] + fresh >= now;
+        return !sight.is_established || without_session_[uplink] + fresh >= now ||
+               unwell_[uplink] + fresh >= now;
     return !internet_.is_uplink_alive(uplink) || unwell_[uplink] + fresh >= now || was_cut(side) ||
            loss_ > 0.5 || internet_.trouble(uplink).dead_members != 0;
 }
