@@ -4,9 +4,11 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <asio/buffer.hpp>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -62,12 +64,20 @@ std::error_code TelemetryClient::connect() {
     if (path_.native().size() >= sizeof address.sun_path)
         return std::make_error_code(std::errc::filename_too_long);
     std::memcpy(address.sun_path, path_.c_str(), path_.native().size());
+    // asio's connect() would wait, and the loop with it, for a data plane that is there and does
+    // not accept (stopped, or stuck) once its queue of connections is full.
+    const int descriptor = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return {errno, std::generic_category()};
+    if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        const std::error_code error(errno, std::generic_category());
+        ::close(descriptor);
+        return error;
+    }
     asio::error_code error;
-    socket_.open(asio::generic::seq_packet_protocol(AF_UNIX, 0), error);
-    if (!error)
-        socket_.connect({&address, sizeof address}, error);
+    socket_.assign(asio::generic::seq_packet_protocol(AF_UNIX, 0), descriptor, error);
     if (error)
-        socket_.close();
+        ::close(descriptor);
     return error;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -11,6 +12,12 @@
 #include <cstring>
 
 namespace detour::command {
+namespace {
+
+// A data plane that is stopped accepts nobody, and its queue of connections is short.
+constexpr timeval connect_time{.tv_sec = 1, .tv_usec = 0};
+
+}  // namespace
 
 std::expected<int, ClientError> connect_dataplane(const std::filesystem::path& socket) {
     sockaddr_un address{};
@@ -21,8 +28,9 @@ std::expected<int, ClientError> connect_dataplane(const std::filesystem::path& s
     const int descriptor = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return std::unexpected(dataplane_unreachable(socket, errno));
+    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &connect_time, sizeof connect_time);
     if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        const int reason = errno;
+        const int reason = errno == EAGAIN ? ETIMEDOUT : errno;
         ::close(descriptor);
         return std::unexpected(dataplane_unreachable(socket, reason));
     }

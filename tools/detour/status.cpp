@@ -28,8 +28,9 @@ json open_incident(const Client& client) {
 
 // Of the data plane that answers beside detourd; empty: none does, or it has no such plane.
 std::string dataplane_version(const Context& context, const json& status) {
-    if (status.at("dataplane").value("kind", "") != "dpdk")
-        return {};
+    const json& plane = status.at("dataplane");
+    if (plane.value("kind", "") != "dpdk" || plane.value("telemetry", "") == "lost")
+        return {};  // who is known to be silent is not waited for
     auto telemetry = Telemetry::connect(context.options.run().telemetry_socket());
     if (!telemetry)
         return {};

@@ -39,8 +39,11 @@ std::expected<Telemetry, ClientError> Telemetry::connect(const std::filesystem::
     ::setsockopt(*descriptor, SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time);
     // The greeting: version, process and the size of answers.
     std::string greeting(answer_size, '\0');
-    if (::recv(*descriptor, greeting.data(), greeting.size(), 0) <= 0)
-        return std::unexpected(dataplane_unreachable(socket, errno));
+    const ssize_t size = ::recv(*descriptor, greeting.data(), greeting.size(), 0);
+    if (size <= 0)
+        return std::unexpected(dataplane_unreachable(socket, size == 0         ? ECONNRESET
+                                                             : errno == EAGAIN ? ETIMEDOUT
+                                                                               : errno));
     return telemetry;
 }
 
