@@ -93,7 +93,11 @@ struct Daemon::Implementation {
                       .handle = [this](const controller::Command& command) { handle(command); },
                       .configure =
                           [this](const nlohmann::json& wish, const ConfigDesk::Answer& answer) {
-                              configurations.ask(wish, answer);
+                              // Who looks after the answer sees what it says.
+                              configurations.ask(wish, [this, answer](api::Response response) {
+                                  publish();
+                                  answer(std::move(response));
+                              });
                           },
                       .log_level =
                           [this](const nlohmann::json& wish, const ConfigDesk::Answer& answer) {

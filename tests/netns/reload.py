@@ -206,6 +206,9 @@ class Reload(unittest.TestCase):
         self.assertIn("router.mode: auto -> advise", self.detour("plan", code=1))
         said = self.detour("apply", "--confirm", "2s", "look first")
         self.assertIn("confirm within", said)
+        # The status knows it as soon as apply has answered.
+        self.assertEqual(self.running()["kind"], "apply")
+        self.assertIn("ON TRIAL", self.detour("status", code=1))
         self.wait_for_mode("advise")
         self.assertIn("waits to be confirmed", self.detour("reload", code=2))
         self.wait_for_mode("auto", 6)

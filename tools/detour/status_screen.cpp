@@ -82,7 +82,7 @@ std::string plane_line(const StatusView& view) {
                        is_silent(view.status) ? styled("does not answer", Style::red) : "answers");
 }
 
-// "FROZEN by anna, 1 h 59 min left: nothing is moved (detour thaw): the provider works on it"
+// "FROZEN by anna, 1h59m left; end it: detour thaw (the provider works on it)"
 std::string freeze_line(const json& status) {
     std::string who;
     std::string why;
@@ -91,9 +91,9 @@ std::string freeze_line(const json& status) {
         if (freeze.at("left_s").is_number())
             who += fmt::format(", {} left", short_age(freeze.at("left_s")));
         if (!text_of(freeze, "reason").empty())
-            why = ": " + text_of(freeze, "reason");
+            why = fmt::format(" ({})", text_of(freeze, "reason"));
     }
-    return styled(fmt::format("FROZEN{}: nothing is moved (end it: detour thaw){}", who, why),
+    return styled(fmt::format("FROZEN{}: nothing moves; end it: detour thaw{}", who, why),
                   Style::red);
 }
 
@@ -234,8 +234,8 @@ std::string set_line(const json& status, const json& set, std::size_t longest) {
                        successor(status, set));
 }
 
-std::string next_line(const json& set) {
-    std::string line = fmt::format("  {}: ", block_name(set));
+std::string next_text(const json& set) {
+    std::string line;
     if (const json& move = set.at("move"); move.is_object())
         line += fmt::format("{} is at {}; ", text_of(move, "kind"), text_of(move, "step"));
     const json& next = set.at("next");
@@ -250,13 +250,21 @@ std::string next_line(const json& set) {
     return line;
 }
 
+std::string next_line(const json& set) {
+    return fmt::format("  {}: {}", block_name(set), next_text(set));
+}
+
+// How much room there is: what is calm is counted when there is too little, first on the uplinks,
+// then of the sets.
+enum class Room : std::uint8_t { ample, no_gaps, calm_uplinks_counted, calm_sets_counted };
+
 bool wants_a_line(const json& watch) {
     const std::string verdict = text_of(watch, "verdict");
     return verdict != "HEALTHY" && verdict != "AWAY";
 }
 
-// One uplink; `is_short`: what is calm is counted.
-Lines uplink_lines(const json& uplink, bool is_short) {
+Lines uplink_lines(const json& uplink, Room room) {
+    const bool is_short = room >= Room::calm_uplinks_counted;
     Lines lines{uplink_line(uplink)};
     const std::size_t longest = longest_name(list_of(uplink, "blocks"));
     std::map<std::string, std::size_t> calm;
@@ -269,7 +277,7 @@ Lines uplink_lines(const json& uplink, bool is_short) {
             continue;
         }
         lines.push_back(watch_line(watch, longest));
-        if (!is_short && wants_a_line(watch))
+        if (room < Room::calm_sets_counted && wants_a_line(watch))
             lines.push_back(watch_reason(watch));
     }
     for (const auto& [verdict, count] : calm)
@@ -298,12 +306,12 @@ Lines next_lines(const json& status, bool is_short) {
     for (const json& set : list_of(status, "sets")) {
         const bool is_quiet = set.at("move").is_null() && set.at("next_in_s").is_null();
         if (is_short && is_quiet)
-            ++said[text_of(set.at("next"), "rule")];
+            ++said[next_text(set)];
         else
             lines.push_back(next_line(set));
     }
     for (const auto& [rule, count] : said)
-        lines.push_back(fmt::format("  {} sets: {}", count, rule.empty() ? "nothing to do" : rule));
+        lines.push_back(fmt::format("  {} of {}: {}", count, list_of(status, "sets").size(), rule));
     return lines;
 }
 
@@ -332,18 +340,20 @@ Lines short_lines(const json& status) {
     return lines;
 }
 
-Lines screen(const StatusView& view, bool is_short) {
+Lines screen(const StatusView& view, Room room) {
+    const bool has_gaps = room == Room::ample;
+    const bool is_short = room == Room::calm_sets_counted;
     Lines lines{head_line(view), plane_line(view)};
     const auto add = [&](const Lines& more) {
         lines.insert(lines.end(), more.begin(), more.end());
     };
     add(alarm_lines(view));
     add(short_lines(view.status));
-    if (!is_short)
+    if (has_gaps)
         lines.emplace_back();
     for (const json& uplink : list_of(view.status, "uplinks"))
-        add(uplink_lines(uplink, is_short));
-    if (!is_short)
+        add(uplink_lines(uplink, room));
+    if (has_gaps)
         lines.emplace_back();
     add(set_lines(view.status, is_short));
     add(next_lines(view.status, is_short));
@@ -353,9 +363,13 @@ Lines screen(const StatusView& view, bool is_short) {
 }  // namespace
 
 std::string status_screen(const StatusView& view, Size size) {
-    Lines lines = screen(view, false);
-    if (lines.size() > size.rows)
-        lines = screen(view, true);
+    Lines lines;
+    for (const Room room :
+         {Room::ample, Room::no_gaps, Room::calm_uplinks_counted, Room::calm_sets_counted}) {
+        lines = screen(view, room);
+        if (lines.size() <= size.rows)
+            break;
+    }
     if (lines.size() > size.rows) {
         const std::size_t hidden = lines.size() - size.rows + 1;
         lines.resize(size.rows - 1);
@@ -371,10 +385,16 @@ int status_code(const StatusView& view) {
     if (is_silent(view.status) || !strangers(view).empty() || view.incident.is_object() ||
         view.status.value("frozen", false) || !trial_line(view.status).empty())
         return exit_code::attention;
-    for (const json& uplink : list_of(view.status, "uplinks"))
+    for (const json& uplink : list_of(view.status, "uplinks")) {
+        if (text_of(uplink, "link") != "up")
+            return exit_code::attention;
+        for (const json& peer : list_of(uplink, "bgp"))
+            if (text_of(peer, "state") != "Established")
+                return exit_code::attention;
         for (const json& watch : list_of(uplink, "blocks"))
             if (!is_calm(text_of(watch, "verdict")))
                 return exit_code::attention;
+    }
     for (const json& set : list_of(view.status, "sets"))
         if (text_of(set, "uplink") != text_of(set, "home"))
             return exit_code::attention;

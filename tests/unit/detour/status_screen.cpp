@@ -106,13 +106,21 @@ TEST_CASE("what wants a look is said and is the exit code") {
     view = calm();
     view.status["frozen"] = true;
     CHECK(status_code(view) == exit_code::attention);
-    CHECK(has(status_screen(view, {80, 23}), "FROZEN: nothing is moved"));
+    CHECK(has(status_screen(view, {80, 23}), "FROZEN: nothing moves; end it: detour thaw"));
 
     view = calm();
     view.dataplane = "0.0.9";
     CHECK(status_code(view) == exit_code::attention);
     CHECK(
         has(status_screen(view, {80, 23}), "MISMATCH: this is 0.1.0, detour-dataplane 0.0.9 runs"));
+
+    view = calm();
+    view.status["uplinks"][1]["link"] = "down";
+    CHECK(status_code(view) == exit_code::attention);
+
+    view = calm();
+    view.status["uplinks"][1]["bgp"][0]["state"] = "Active";
+    CHECK(status_code(view) == exit_code::attention);
 
     view = calm();
     view.status["dataplane"]["telemetry"] = "lost";
@@ -179,6 +187,23 @@ TEST_CASE("however many sets there are, it is one screen, and what alarms stands
     CHECK(lines_of(status_screen(view, {200, 1000})).size() > 120);
 }
 
+TEST_CASE("when the screen is short the gaps go first, then what is calm, and never what is held") {
+    StatusView view = calm();
+    view.status["sets"][0]["next"] = {{"rule", "held"}, {"missing", "frozen"}};
+    const std::size_t whole = lines_of(status_screen(view, {80, 100})).size();
+    std::string text = status_screen(view, {80, static_cast<unsigned>(whole - 2)});
+    CHECK_FALSE(has(text, "\n\n"));
+    CHECK(has(text, "  web/ipv4 HEALTHY  "));
+    CHECK(has(text, "  web/ipv4: held, waits: frozen\n"));
+    view.status["uplinks"][0]["blocks"].push_back(watch("mail", "HEALTHY"));
+    view.status["sets"].push_back(set_row("mail", "provider"));
+    view.status["sets"][1]["next"] = view.status["sets"][0]["next"];
+    text = status_screen(view, {80, static_cast<unsigned>(whole - 2)});
+    CHECK(has(text, "  2 HEALTHY\n"));
+    CHECK(has(text, "  2 at home\n"));
+    CHECK(has(text, "  2 of 2: held, waits: frozen\n"));
+}
+
 TEST_CASE("who froze it, what is on trial and what holds for a time stand on the screen") {
     json status =
         box({uplink_row("provider", {watch("mail", "HEALTHY")})}, {set_row("mail", "provider")});
@@ -201,7 +226,7 @@ TEST_CASE("who froze it, what is on trial and what holds for a time stand on the
         {.status = status, .incident = nullptr, .command = "0.1.0", .dataplane = "0.1.0"},
         {120, 23});
     CHECK(screen.find(
-              "FROZEN by anna, 1h59m left: nothing is moved (end it: detour thaw): the line\n") !=
+              "FROZEN by anna, 1h59m left: nothing moves; end it: detour thaw (the line)\n") !=
           std::string::npos);
     CHECK(screen.find("ON TRIAL: revision 12 goes back in 42s (keep it: detour confirm)\n") !=
           std::string::npos);
