@@ -133,9 +133,11 @@ void Controller::Machine::on(Instant now, const Command& command) {
             answer.why = held->why;
             break;
         }
-        if (const auto* step = std::get_if<decision::MoveStepped>(&action.deed);
-            step && answer.why.rule.empty())
-            answer.why = step->why;
+        if (const auto* step = std::get_if<decision::MoveStepped>(&action.deed)) {
+            answer.effect = CommandAnswer::Effect::begun;
+            if (answer.why.rule.empty())
+                answer.why = step->why;
+        }
     }
     outputs.emplace_back(std::move(answer));
 }

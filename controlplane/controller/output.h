@@ -49,6 +49,7 @@ struct CommandAnswer {
     enum class Verdict : std::uint8_t { accepted, refused } verdict = Verdict::accepted;
     decision::Explanation why;  // the step that was begun, or what stands in the way
     std::uint64_t record = 0;   // of the Command in the journal
+    enum class Effect : std::uint8_t { nothing, begun } effect = Effect::nothing;
 };
 
 using Output =

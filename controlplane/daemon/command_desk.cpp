@@ -74,6 +74,7 @@ api::Response CommandDesk::submit(const nlohmann::json& request) {
     const controller::CommandAnswer answer = future.get();
     const bool is_accepted = answer.verdict == controller::CommandAnswer::Verdict::accepted;
     nlohmann::json body{{"accepted", is_accepted},
+                        {"begun", answer.effect == controller::CommandAnswer::Effect::begun},
                         {"why", observe::to_json(answer.why)},
                         {"record", answer.record}};
     if (!is_accepted)

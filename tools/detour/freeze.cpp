@@ -55,7 +55,8 @@ std::optional<bool> is_honoured(const Context& context, State state) {
     return result;
 }
 
-int tell(const Context& context, State state, const std::string& what, const char* undo) {
+int tell(const Context& context, State state, const std::string& what,
+         const char* undo) {  // null: nothing was done
     const auto honoured = is_honoured(context, state);
     if (context.output == Output::json) {
         fmt::print("{}\n", nlohmann::json{{"schema_version", schema_version},
@@ -69,7 +70,8 @@ int tell(const Context& context, State state, const std::string& what, const cha
                    !honoured   ? "does not run, and will see it when it starts"
                    : *honoured ? "knows"
                                : "does not say so yet: detour status");
-        print_undo(context, undo);
+        if (undo != nullptr)
+            print_undo(context, undo);
     }
     return honoured && !*honoured ? exit_code::attention : exit_code::ok;
 }
@@ -109,7 +111,8 @@ int thaw(const Context& context, const Change& change) {
     if (error)
         return refuse(context, fmt::format("cannot remove {}: {}", run.freeze_file().string(),
                                            error.message()));
-    return tell(context, State::thawed, was_frozen ? "thawed" : "it was not frozen", "freeze");
+    return tell(context, State::thawed, was_frozen ? "thawed" : "it was not frozen",
+                was_frozen ? "freeze" : nullptr);
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ struct Set {
     std::string name;
     std::string prefixes;
     std::string uplink;
+    bool is_home = true;
 };
 
 // The sets as status has them, in its order; a set with two families stands once.
@@ -47,6 +48,8 @@ std::vector<Set> sets_of(const json& status) {
         const auto name = row.at("set").get<std::string>();
         if (sets.empty() || sets.back().name != name)
             sets.push_back({name, "", row.at("uplink")});
+        if (row.at("uplink") != row.at("home"))
+            sets.back().is_home = false;
         for (const json& prefix : row.at("prefixes"))
             sets.back().prefixes +=
                 (sets.back().prefixes.empty() ? "" : ", ") + prefix.get<std::string>();
@@ -93,9 +96,20 @@ std::string question(const char* verb, const Wish& wish, const std::vector<Set>&
                                    : fmt::format("{}: to {}.", verb, wish.to));
 }
 
+// Accepted, and there was nothing to do.
+std::string nothing_to_do(const std::string& verb, const Wish& wish) {
+    if (verb == "move")
+        return fmt::format("it leaves by {} already, nothing was done", wish.to);
+    if (verb == "failback")
+        return "it is at home, nothing was done";
+    return "no move is in progress; a fail-back that was asked for is not waited for any more";
+}
+
 // `document`: what the daemon said, for JSON of one document however many sets there are.
-int submit_one(const Context& context, const std::string& verb, const Wish& wish,
-               const std::string& set, json& document) {
+// `has_effect` becomes true when something was begun or waits, so that there is something to undo.
+int submit_one(const Context& context, const std::string& verb, const Wish& wish, const Set& wanted,
+               json& document, bool& has_effect) {
+    const std::string& set = wanted.name;
     json body{{"set", set}, {"reason", wish.change.reason()}, {"actor", actor()}};
     if (!wish.to.empty())
         body["to"] = wish.to;
@@ -116,11 +130,18 @@ int submit_one(const Context& context, const std::string& verb, const Wish& wish
     if (!reply)
         return fail(reply.error(), context.output);
     const json& why = reply->at("why");
-    if (const auto missing = why.find("missing"); missing != why.end())
-        fmt::print("{} {}: noted, and begun by itself as soon as it may; now: {}\n", verb, set,
-                   missing->get<std::string>());
+    // A daemon of before does not say whether it began anything.
+    const bool has_begun = reply->value("begun", true);
+    const bool is_waiting =
+        !has_begun && (why.contains("missing") || (verb == "failback" && !wanted.is_home));
+    if (is_waiting)
+        fmt::print("{} {}: noted, and begun by itself as soon as it may{}\n", verb, set,
+                   why.contains("missing") ? "; now: " + why.at("missing").get<std::string>() : "");
+    else if (!has_begun)
+        fmt::print("{} {}: {}\n", verb, set, nothing_to_do(verb, wish));
     else
-        fmt::print("{} {}: begun: {}\n", verb, set, explain(why));
+        fmt::print("{} {}: begun{}\n", verb, set, explain(why).empty() ? "" : ": " + explain(why));
+    has_effect = has_effect || has_begun || is_waiting;
     return exit_code::ok;
 }
 
@@ -142,18 +163,17 @@ int submit(const Context& context, const std::string& verb, const Wish& wish,
         !agrees(context, wish.change, question(verb.c_str(), wish, chosen)))
         return exit_code::error;
     int worst = exit_code::ok;
-    bool has_begun = false;
+    bool has_effect = false;
     json documents = json::array();
     for (const Set& set : chosen) {
-        const int code = submit_one(context, verb, wish, set.name, documents.emplace_back());
+        const int code = submit_one(context, verb, wish, set, documents.emplace_back(), has_effect);
         worst = std::max(worst, code);
-        has_begun = has_begun || code == exit_code::ok;
     }
     if (context.output == Output::json) {
         const json all_of_them{{"schema_version", schema_version}, {"sets", documents}};
         fmt::print("{}\n", (wish.set == "all" ? all_of_them : documents.at(0)).dump(2));
     }
-    if (!has_begun)
+    if (!has_effect)
         return worst;
     if (context.output == Output::text)
         fmt::print("watch: detour events -f{}\n", wish.set == "all" ? "" : " --set " + wish.set);
