@@ -341,8 +341,10 @@ class Reload(unittest.TestCase):
     def test_the_operators_own_session_is_not_cut(self):
         before = self.running()["revision"]
         self.write(("addresses: [10.1.0.1/24, ", "addresses: [10.1.0.9/24, "))
-        done = subprocess.run([*self.night.node.prefix(), "env", "SSH_CONNECTION=10.1.0.2 40000 10.1.0.1 22",
-                               self.night.program(), "apply", "-y", "another address", *self.night.directories()],
+        far = [*self.night.node.prefix(), "env", "SSH_CONNECTION=10.1.0.2 40000 10.1.0.1 22", self.night.program()]
+        plan = subprocess.run([*far, "plan", *self.night.directories()], capture_output=True, text=True, check=False)
+        self.assertIn("apply refuses, since your session is on 10.1.0.1, which port lan0 would lose", plan.stdout)
+        done = subprocess.run([*far, "apply", "-y", "another address", *self.night.directories()],
                               capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
         self.assertIn("your session is on 10.1.0.1, which port lan0 would lose", done.stderr)

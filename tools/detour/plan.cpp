@@ -9,10 +9,18 @@
 #include <memory>
 
 #include "tools/detour/daemon_reply.h"
+#include "tools/detour/management.h"
 #include "tools/detour/running.h"
 
 namespace detour::command {
 namespace {
+
+// Why an apply from here would be refused: it would cut the session of who asks. Empty: nothing.
+std::string refusal(const Comparison& compared) {
+    const auto session = management_session();
+    return session ? model::cuts(*session, compared.running.config, compared.candidate.config)
+                   : std::string();
+}
 
 void print(const Comparison& compared, const std::filesystem::path& file) {
     const auto& [running, candidate, difference] = compared;
@@ -31,7 +39,10 @@ void print(const Comparison& compared, const std::filesystem::path& file) {
     print_difference(difference);
     if (!candidate.config.warnings.empty())
         fmt::print("warnings: {}; detour check shows them\n", candidate.config.warnings.size());
-    fmt::print("next: detour apply --confirm 120s \"why\"\n");
+    if (const std::string why = refusal(compared); !why.empty())
+        fmt::print("next: a console, or another address: from here apply refuses, since {}\n", why);
+    else
+        fmt::print("next: detour apply --confirm 120s \"why\"\n");
 }
 
 int plan(const Context& context, const std::filesystem::path& file) {
@@ -45,6 +56,8 @@ int plan(const Context& context, const std::filesystem::path& file) {
         document["file"] = file.string();
         document["revision"] = compared->running.number;
         document["is_pending"] = !difference.is_empty();
+        const std::string why = refusal(*compared);
+        document["refused"] = why.empty() ? nlohmann::json(nullptr) : nlohmann::json(why);
         fmt::print("{}\n", document.dump(2));
     } else {
         print(*compared, file);
