@@ -78,6 +78,13 @@ class Manual(unittest.TestCase):
         self.assertGreater(len(named), 8)
         self.assertEqual(named - known, set())
 
+    def test_the_runbook_explains_every_verdict(self):
+        with open(f"{build.ROOT}/controlplane/decision/verdict.cpp", encoding="utf-8") as stream:
+            names = re.findall(r'"([A-Z-]+)"', stream.read())
+        explained = re.findall(r"^\.It ([A-Z-]+)$", page("detour-runbook.7"), re.M)
+        self.assertGreater(len(names), 15)
+        self.assertEqual(set(names) - set(explained), set())
+
 
 if __name__ == "__main__":
     unittest.main()
