@@ -81,7 +81,8 @@ struct Gist {
 // What a neighbour, an operator or a reader of the outcome sees; the steps between are in the
 // chronicle.
 bool is_step(const Record& record) {
-    return record.kind == kind::announcement || record.kind == kind::operation ||
+    return record.kind == kind::announcement ||
+           (record.kind == kind::operation && !is_echo(record)) ||
            (record.kind == kind::move && text_at(record.payload, "step") == "idle");
 }
 

@@ -170,11 +170,13 @@ std::expected<json, JournalError> timeline(const Reader& reader, const Incident&
     auto acts = reader.next(filter, told_limit);
     if (!acts)
         return std::unexpected(acts.error());
+    const bool is_cut = acts->size() == told_limit;
+    std::erase_if(*acts, is_echo);
     const auto evidence = with_causes(reader, std::move(*acts), cause_limit);
     if (!evidence)
         return std::unexpected(evidence.error());
     json document = to_json(incident, now);
-    document["truncated"] = evidence->acts.size() == told_limit;
+    document["truncated"] = is_cut;
     document["events"] = to_json(answer({}, *evidence)).at("events");
     for (std::size_t place = 0; place < evidence->acts.size(); ++place) {
         const Record& act = evidence->acts[place];

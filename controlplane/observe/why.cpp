@@ -179,6 +179,22 @@ std::string walk_line(const Record& record) {
         hops.empty() ? "nobody answered" : fmt::format("{}", fmt::join(hops, ", ")));
 }
 
+// "operator anna: move to partner (maintenance)"
+std::string operation_line(const Record& record) {
+    const json& payload = record.payload;
+    const std::string by = text_at(payload, "by");
+    const std::string to = text_at(payload, "to");
+    const std::string reason = text_at(payload, "reason");
+    std::string action = text_at(payload, "action");
+    if (action == "freeze" && !truth_at(payload, "frozen", true))
+        action = "thaw";
+    if (action == "mode")
+        action += " " + text_at(payload, "mode");
+    return fmt::format("operator{}: {}{}{}", by.empty() ? "" : " " + by, action,
+                       to.empty() ? "" : " to " + to,
+                       reason.empty() ? "" : fmt::format(" ({})", reason));
+}
+
 std::string headline(const Record& record) {
     const json& payload = record.payload;
     if (record.kind == kind::walk)
@@ -199,10 +215,7 @@ std::string headline(const Record& record) {
     if (record.kind == kind::forwarding)
         return fmt::format("leaves by {}", text_at(payload, "egress"));
     if (record.kind == kind::operation)
-        return fmt::format("operator{}: {}{}",
-                           text_at(payload, "by").empty() ? "" : " " + text_at(payload, "by"),
-                           text_at(payload, "action"),
-                           text_at(payload, "to").empty() ? "" : " to " + text_at(payload, "to"));
+        return operation_line(record);
     const std::string subject = about(record);
     return fmt::format("{}{}{} {}", record.kind, subject.empty() ? "" : " ", subject,
                        plainly(payload));
@@ -314,6 +327,10 @@ std::string summary_of(const Question& question, const Evidence& evidence) {
 }
 
 }  // namespace
+
+bool is_echo(const Record& record) {
+    return record.kind == kind::operation && !record.payload.contains("by");
+}
 
 bool is_calm_verdict(std::string_view verdict) {
     return std::ranges::find(calm, verdict) != calm.end();

@@ -62,6 +62,9 @@ struct Figure {
 // The figures of a recorded explanation, in words.
 [[nodiscard]] std::vector<Figure> figures_of(const nlohmann::json& explanation);
 
+// What the decision heard of a command that has a row of its own, with who and why.
+[[nodiscard]] bool is_echo(const Record& record);
+
 // Verdicts that end or interrupt no calm.
 [[nodiscard]] bool is_calm_verdict(std::string_view verdict);
 

@@ -31,7 +31,10 @@ std::string sign(const std::string& comparison) {
 
 std::string figure_text(const json& figure) {
     const bool is_seconds = figure.value("unit", "") == "seconds";
-    const auto value = [&](double of) { return is_seconds ? age(of) : number(of); };
+    // A time that never was is told as less than nothing.
+    const auto value = [&](double of) {
+        return is_seconds ? of < 0 ? std::string("never") : age(of) : number(of);
+    };
     std::string text =
         fmt::format("{} {}", figure.at("name").get<std::string>(), value(figure.at("value")));
     if (figure.contains("out_of"))
@@ -82,8 +85,10 @@ std::string explain(const json& explanation) {
     if (explanation.contains("note"))
         text += fmt::format(" ({})", explanation.at("note").get<std::string>());
     std::string figures;
+    const bool is_unmet = explanation.contains("missing");
     for (const json& figure : explanation.value("figures", json::array()))
-        figures += (figures.empty() ? "" : ", ") + figure_text(figure);
+        if (!is_unmet || !figure.value("holds", true))
+            figures += (figures.empty() ? "" : ", ") + figure_text(figure);
     return figures.empty() ? text : fmt::format("{}: {}", text, figures);
 }
 

@@ -21,7 +21,8 @@ namespace detour::command {
 // "3.2 s", "4 min 10 s", "2 h 5 min", "6 d 3 h".
 [[nodiscard]] std::string age(double seconds);
 
-// One line of an explanation: the figures that decided, and what was missing.
+// One line of an explanation: the figures that decided, and what was missing; then of the figures
+// those that do not hold.
 [[nodiscard]] std::string explain(const nlohmann::json& explanation);
 
 // Who asks: the login behind sudo, else the user.

@@ -35,6 +35,8 @@ std::string summary(const json& payload) {
             text += fmt::format(" [{}]", explain(value));
         else if (value.is_string())
             text += fmt::format(" {} {}", name, value.get<std::string>());
+        else if (value.is_number_float())
+            text += fmt::format(" {} {:.6g}", name, value.get<double>());
         else if (!value.is_object() && !value.is_array())
             text += fmt::format(" {} {}", name, value.dump());
     }
@@ -48,7 +50,7 @@ std::string member(const json& event, const char* name) {
 
 void print_event(const json& event, Clock clock) {
     std::string subject = member(event, "uplink");
-    if (const std::string set = member(event, "set"); !set.empty()) {
+    if (const std::string set = member(event, "prefix_set"); !set.empty()) {
         const std::string family = member(event, "family");
         subject += (subject.empty() ? "" : " ") + set + (family.empty() ? "" : "/" + family);
     }

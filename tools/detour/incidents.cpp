@@ -72,25 +72,33 @@ void print_event(const json& event) {
     std::string subject = text_of(event, "set");
     if (const std::string family = text_of(event, "family"); !family.empty())
         subject += "/" + family;
-    fmt::print("{:>+10.3f} s  {}{}{} [#{}]\n", event.at("offset_s").get<double>(), subject,
-               subject.empty() ? "" : "  ", styled(text_of(event, "text"), style_of_event(event)),
-               event.at("number").get<std::uint64_t>());
-    constexpr std::string_view indent = "                ";
+    const std::string line =
+        folded(fmt::format("{:>+10.3f} s  {}{}{} [#{}]", event.at("offset_s").get<double>(),
+                           subject, subject.empty() ? "" : "  ", text_of(event, "text"),
+                           event.at("number").get<std::uint64_t>()),
+               16);
+    fmt::print("{}\n", styled(line, style_of_event(event)));
+    const auto below = [](const std::string& what) {
+        constexpr std::size_t indent = 16;
+        fmt::print("{}\n", folded(std::string(indent, ' ') + what, indent));
+    };
     if (const std::string figures = figures_text(event.at("figures")); !figures.empty())
-        fmt::print("{}{}\n", indent, figures);
+        below(figures);
     if (const std::string missing = text_of(event, "missing"); !missing.empty())
-        fmt::print("{}missing: {}\n", indent, missing);
+        below("missing: " + missing);
+    // To be typed as it stands: never folded.
     if (const std::string command = text_of(event, "command"); !command.empty())
-        fmt::print("{}to do it: {}\n", indent, command);
-    if (const std::string note = text_of(event, "note"); !note.empty())
-        fmt::print("{}{}\n", indent, note);
+        fmt::print("{:16}to do it: {}\n", "", command);
+    // Of a step the note is often where to, which the line says.
+    if (const std::string note = text_of(event, "note");
+        !note.empty() && !text_of(event, "text").contains(" to " + note))
+        below(note);
     // What it all rests on; other causes are events that stand above, and steps rest on them.
     if (text_of(event, "kind") != "verdict")
         return;
     for (const json& cause : event.at("because")) {
         if (text_of(cause, "text").starts_with("probe"))
-            fmt::print("{}seen {}x: {}\n", indent, cause.at("records").size(),
-                       text_of(cause, "text"));
+            below(fmt::format("seen {}x: {}", cause.at("records").size(), text_of(cause, "text")));
     }
 }
 

@@ -121,11 +121,20 @@ void read_table(std::uint32_t table, const std::string& match, Found& found) {
         } else {
             words.insert(words.end(), {"match", match});
         }
-        const json list = ip(words).value_or(json::array());
+        json list = ip(words).value_or(json::array());
+        for (json& route : list)
+            route["family"] = family[1] == '6' ? "ipv6" : "ipv4";
         found.routes.insert(found.routes.end(), list.begin(), list.end());
         if (!match.empty())
             found.count += list.size();
     }
+}
+
+// Of all only the default does not say which family it is of.
+std::string destination_of(const json& route) {
+    const std::string destination = json_text(route, "dst");
+    return destination == "default" && json_text(route, "family") == "ipv6" ? "default (IPv6)"
+                                                                            : destination;
 }
 
 void print_text(const std::vector<Found>& all, const Nexthops& nexthops) {
@@ -133,7 +142,7 @@ void print_text(const std::vector<Found>& all, const Nexthops& nexthops) {
     for (const Found& found : all) {
         for (const json& route : found.routes)
             columns.add({{found.table, Style::strong},
-                         json_text(route, "dst"),
+                         destination_of(route),
                          way_of(route, nexthops),
                          route.contains("metric") ? json_text(route, "metric") : "-",
                          json_text(route, "protocol") == std::to_string(our_protocol)
@@ -159,6 +168,7 @@ void print_json(const std::vector<Found>& all, const Nexthops& nexthops) {
         auto routes = ordered_json::array();
         for (const json& route : found.routes)
             routes.push_back({{"destination", json_text(route, "dst")},
+                              {"family", json_text(route, "family")},
                               {"leads_to", way_of(route, nexthops)},
                               {"metric", route.value("metric", 0U)},
                               {"protocol", json_text(route, "protocol")}});

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace detour::command {
@@ -100,6 +101,32 @@ std::string cut(std::string_view text, std::size_t columns) {
         at += unit.size;
     }
     return std::string(text);
+}
+
+std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent) {
+    std::string result;
+    std::size_t used = 0;
+    bool is_fresh = true;  // nothing but the indent stands in the line
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t blanks = std::min(text.find_first_not_of(' ', at), text.size());
+        const std::size_t end = std::min(text.find(' ', blanks), text.size());
+        const std::size_t length = width(text.substr(at, end - at));
+        if (!is_fresh && used + length > columns) {
+            result.append("\n").append(indent, ' ').append(text.substr(blanks, end - blanks));
+            used = indent + width(text.substr(blanks, end - blanks));
+        } else {
+            result.append(text.substr(at, end - at));
+            used += length;
+        }
+        is_fresh = is_fresh && blanks == end;
+        at = end;
+    }
+    return result;
+}
+
+std::string folded(std::string_view text, std::size_t indent) {
+    const auto size = terminal_size();
+    return size ? wrapped(text, size->columns, indent) : std::string(text);
 }
 
 std::string padded(std::string_view text, std::size_t columns) {

@@ -34,6 +34,13 @@ struct Size {
 // At most so wide; a style that is cut through is ended.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t columns);
 
+// Broken between words into lines of at most `columns`, the further ones after `indent` blanks; a
+// word that is longer stays whole. Without codes of styles.
+[[nodiscard]] std::string wrapped(std::string_view text, std::size_t columns, std::size_t indent);
+
+// The same for the terminal on stdout; elsewhere nothing is broken.
+[[nodiscard]] std::string folded(std::string_view text, std::size_t indent);
+
 // Filled with blanks to the width that shows.
 [[nodiscard]] std::string padded(std::string_view text, std::size_t columns);
 

@@ -151,8 +151,11 @@ void print_set(const json& set) {
     if (!set.at("move").is_null())
         fmt::print("  {}: {}\n", text_of(set.at("move"), "kind"), text_of(set.at("move"), "step"));
     const std::string next = explain(set.at("next"));
-    fmt::print("  next: {}{}\n", next.empty() ? "nothing to do" : next,
-               set.at("next_in_s").is_number() ? ", in " + short_age(set.at("next_in_s")) : "");
+    fmt::print("{}\n", folded(fmt::format("  next: {}{}", next.empty() ? "nothing to do" : next,
+                                          set.at("next_in_s").is_number()
+                                              ? ", in " + short_age(set.at("next_in_s"))
+                                              : ""),
+                              4));
 }
 
 void print_sets(const json& rows) {

@@ -27,8 +27,10 @@ int print_brief(const json& answer, Clock clock) {
         fmt::print("{}\n", styled(text_of(section, "title"), Style::strong));
         for (const json& line : section.at("lines")) {
             const std::string time = text_of(line, "time");
-            fmt::print("  {}{}{}\n", time.empty() ? "" : time_text(time, clock),
-                       time.empty() ? "" : "  ", text_of(line, "text"));
+            fmt::print("{}\n",
+                       folded(fmt::format("  {}{}{}", time.empty() ? "" : time_text(time, clock),
+                                          time.empty() ? "" : "  ", text_of(line, "text")),
+                              4));
         }
     }
     return exit_code::ok;

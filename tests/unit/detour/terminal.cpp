@@ -30,6 +30,15 @@ TEST_CASE("padding counts what shows") {
     CHECK(padded("abcdef", 4) == "abcdef");
 }
 
+TEST_CASE("a long line is broken between words, and goes on below where it began") {
+    CHECK(wrapped("one two three", 80, 2) == "one two three");
+    CHECK(wrapped("  one two three", 9, 4) == "  one two\n    three");
+    CHECK(wrapped("one incomprehensibilities two", 10, 2) == "one\n  incomprehensibilities\n  two");
+    CHECK(wrapped("incomprehensibilities", 10, 2) == "incomprehensibilities");
+    CHECK(wrapped("M\xC3\xBCnster am See", 10, 0) == "M\xC3\xBCnster am\nSee");
+    CHECK(wrapped("", 10, 2).empty());
+}
+
 TEST_CASE("a frame is drawn from the corner, ends each line's rest, and erases what is below") {
     CHECK(frame("one\ntwo\n", {80, 24}) == "\033[Hone\033[K\r\ntwo\033[K\r\n\033[J");
     CHECK(frame("one two\n", {3, 24}) == "\033[Hone\033[K\r\n\033[J");

@@ -119,6 +119,9 @@ TEST_CASE("the timeline tells each step with its offset and its evidence") {
         REQUIRE(journal.has_value());
         for (const Record& record : night())
             (*journal)->append(record);
+        // Heard and taken: two rows, one line.
+        (*journal)->append(of(12, kind::operation, "", {{"action", "failback"}, {"by", "anna"}}));
+        (*journal)->append(of(13, kind::operation, "", {{"action", "failback"}}));
     }
     const auto reader = Reader::open(folder.journal());
     REQUIRE(reader.has_value());
@@ -129,7 +132,7 @@ TEST_CASE("the timeline tells each step with its offset and its evidence") {
     REQUIRE(told.has_value());
     CHECK(told->at("open") == false);
     const json& events = told->at("events");
-    REQUIRE(events.size() == 7);  // forwarding is no event of its own
+    REQUIRE(events.size() == 8);  // forwarding is no event of its own
     CHECK(events[0].at("text") ==
           "NULLROUTED on provider (was HEALTHY); packets to mail vanish inside provider");
     CHECK(events[0].at("offset_s") == 0);

@@ -130,6 +130,25 @@ TEST_CASE("the story is told from verdict to withdrawal, with figures, threshold
           "    because acknowledgement provider fact=done latency_ms=1.25 [#12]\n");
 }
 
+TEST_CASE("an operator's word is told once, with who said it and why") {
+    const Record frozen =
+        act(1, kind::operation,
+            {{"action", "freeze"}, {"frozen", true}, {"by", "anna"}, {"reason", ""}}, {});
+    const Record heard = act(2, kind::operation, {{"action", "freeze"}, {"frozen", true}}, {1});
+    const Record thawed = act(
+        3, kind::operation,
+        {{"action", "freeze"}, {"frozen", false}, {"by", "anna"}, {"reason", "they found it"}}, {});
+    const Record moved =
+        act(4, kind::operation,
+            {{"action", "move"}, {"to", "partner"}, {"by", "ben"}, {"reason", "maintenance"}}, {});
+    const std::string text = told({frozen, heard, thawed, moved}, mail);
+    CHECK(has(text, "#1  operator anna: freeze\n"));
+    CHECK(has(text, "#3  operator anna: thaw (they found it)\n"));
+    CHECK(has(text, "#4  operator ben: move to partner (maintenance)\n"));
+    CHECK(is_echo(heard));
+    CHECK_FALSE(is_echo(frozen));
+}
+
 TEST_CASE("a threshold that was another when the row was written is told as it was") {
     CHECK(has(told(story(6), mail), "at least 6 s"));
     const std::string text = told(story(3.5), mail);
