@@ -25,7 +25,7 @@ ClassFacts class_facts(const Silence& silence, const LastTen& ten, bool is_dead)
 bool is_everyday(Verdict verdict) {
     return verdict == Verdict::healthy || verdict == Verdict::unclear ||
            verdict == Verdict::control_bad || verdict == Verdict::sentinel_bad ||
-           verdict == Verdict::probe_filtered || verdict == Verdict::unseen;
+           verdict == Verdict::unseen;
 }
 
 }  // namespace

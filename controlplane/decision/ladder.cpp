@@ -214,7 +214,8 @@ bool is_healthy(const Facts& facts) {
 Verdict calm_verdict(const Facts& facts, const Thresholds& t) {
     if (is_partial(facts, t))
         return Verdict::partial;
-    if (is_probe_filtered(facts))
+    // While a veto holds, B is missing for reasons of its own.
+    if (is_probe_filtered(facts) && facts.veto.empty())
         return Verdict::probe_filtered;
     if (facts.control.is_dead && facts.beacon.is_good)
         return Verdict::control_bad;
