@@ -16,6 +16,7 @@
 #include "controlplane/api/bgp.h"
 #include "controlplane/api/history.h"
 #include "controlplane/observe/brief.h"
+#include "controlplane/observe/headline.h"
 #include "controlplane/observe/reader.h"
 #include "controlplane/observe/why.h"
 
@@ -56,8 +57,10 @@ Response events(const Sources& sources, const Request& request) {
         if (!records->empty() || std::chrono::steady_clock::now() >= deadline ||
             sources.is_stopping()) {
             json list = json::array();
-            for (const observe::Record& record : *records)
-                list.push_back(observe::to_json(record));
+            for (const observe::Record& record : *records) {
+                json& told = list.emplace_back(observe::to_json(record));
+                told["text"] = observe::headline(record);
+            }
             return {200,
                     {{"last", records->empty() ? *after : records->back().number},
                      {"events", std::move(list)}}};

@@ -9,6 +9,8 @@
 #include <array>
 #include <utility>
 
+#include "controlplane/observe/member.h"
+
 namespace detour::observe {
 namespace {
 
@@ -20,19 +22,9 @@ constexpr std::size_t most_steps = 12;
 constexpr std::array<std::string_view, 6> telling{
     "score", "targets", "span", "inbound-share", "control-loss", "blackhole-told"};
 
-std::string text_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 json list_at(const json& object, const char* name) {
     const auto found = object.find(name);
     return found != object.end() && found->is_array() ? *found : json::array();
-}
-
-json object_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_object() ? *found : json::object();
 }
 
 bool is_about(const json& row, const Question& question) {

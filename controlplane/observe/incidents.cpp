@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "controlplane/observe/member.h"
 #include "controlplane/observe/why.h"
 
 namespace detour::observe {
@@ -24,11 +25,6 @@ constexpr std::array told{kind::verdict, kind::move,         kind::held,
 constexpr std::size_t row_limit = 20'000;
 constexpr std::size_t told_limit = 400;
 constexpr std::size_t cause_limit = 400;  // of one act
-
-std::string text_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 std::string block_of(const Record& record) {
     if (!record.subject.family)

@@ -7,15 +7,12 @@
 #include <tuple>
 #include <utility>
 
+#include "controlplane/observe/member.h"
+
 namespace detour::observe {
 namespace {
 
 using nlohmann::json;
-
-std::string text_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 std::optional<double> median(std::vector<double>& values) {
     if (values.empty())

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <map>
 #include <set>
+
+#include "controlplane/observe/headline.h"
+#include "controlplane/observe/member.h"
 
 namespace detour::observe {
 namespace {
@@ -25,36 +27,6 @@ constexpr std::array<std::string_view, 7> calm{
     "AWAY", "CONTROL-BAD", "SENTINEL-BAD", "UNSEEN", "NEVER-PROVEN", "UNCLEAR", "HEALTHY"};
 // Of one act; what one verdict rests on is far less.
 constexpr std::size_t cause_limit = 400;
-
-std::string text_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || found->is_null())
-        return {};
-    return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
-double number_at(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-bool truth_at(const json& object, const char* name, bool fallback) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_boolean() ? found->get<bool>() : fallback;
-}
-
-const json& object_at(const json& object, const char* name) {
-    static const json nothing = json::object();
-    const auto found = object.find(name);
-    return found != object.end() && found->is_object() ? *found : nothing;
-}
-
-// Three significant digits, no needless zeros: 6, 6.12, 33.4, 1250.
-std::string digits(double value) {
-    const double size = std::abs(value);
-    const int places = size >= 100 || value == std::round(value) ? 0 : size >= 10 ? 1 : 2;
-    return fmt::format("{:.{}f}", value, places);
-}
 
 std::string quantity(double value, const std::string& unit) {
     if (unit == "seconds" && value < 0)
@@ -94,131 +66,6 @@ Figure figure_of(const json& recorded) {
     figure.section = text_at(recorded, "section");
     figure.holds = truth_at(recorded, "holds", true);
     return figure;
-}
-
-// "a=1 b=2": for kinds that nobody has taught us.
-std::string plainly(const json& payload) {
-    std::vector<std::string> members;
-    for (const auto& [name, value] : payload.items())
-        if (name != "explanation")
-            members.push_back(fmt::format(
-                "{}={}", name, value.is_string() ? value.get<std::string>() : value.dump()));
-    return fmt::format("{}", fmt::join(members, " "));
-}
-
-std::string about(const Record& record) {
-    std::string text = record.subject.uplink;
-    if (!record.subject.peer.empty())
-        text += (text.empty() ? "" : " ") + record.subject.peer;
-    return text;
-}
-
-// Where packets vanish, in words that accuse nobody.
-std::string place_of(const Record& record) {
-    const std::string place = text_at(record.payload, "place");
-    const std::string asn = text_at(record.payload, "asn");
-    const std::string network = asn.empty() ? record.subject.uplink : "AS" + asn;
-    if (place == "inside")
-        return fmt::format("; packets to {} vanish inside {}", record.subject.set, network);
-    if (place == "beyond")
-        return fmt::format("; packets to {} vanish beyond {}", record.subject.set, network);
-    return {};
-}
-
-std::string verdict_line(const Record& record) {
-    const json& payload = record.payload;
-    const std::string from = text_at(payload, "from");
-    return fmt::format("{} on {}{}{}", text_at(payload, "to"), record.subject.uplink,
-                       from.empty() ? "" : fmt::format(" (was {})", from), place_of(record));
-}
-
-std::string announcement_line(const Record& record) {
-    const json& payload = record.payload;
-    std::string line = fmt::format(
-        "{} {}", text_at(payload, "action") == "withdraw" ? "withdrawn from" : "announced via",
-        record.subject.uplink);
-    if (const double prepends = number_at(payload, "prepends"); prepends != 0)
-        line += fmt::format(" with {} prepends", digits(prepends));
-    if (truth_at(payload, "graceful_shutdown", false))
-        line += " with GRACEFUL_SHUTDOWN";
-    if (truth_at(payload, "no_export", false))
-        line += " with NO_EXPORT";
-    return line;
-}
-
-std::string held_line(const Record& record) {
-    const std::string to = text_at(record.payload, "to");
-    const std::string rule = text_at(object_at(record.payload, "explanation"), "rule");
-    return fmt::format("not done: {}{}", to.empty() ? rule : "move to " + to,
-                       to.empty() || rule.empty() ? "" : fmt::format(" ({})", rule));
-}
-
-// "walk by provider from outside the block to 192.0.2.129: 1 192.0.2.1, 2 *, 3 192.0.2.129
-// (the target)"
-std::string walk_line(const Record& record) {
-    const json& payload = record.payload;
-    std::vector<std::string> hops;
-    const auto list = payload.find("hops");
-    for (const json& hop : list == payload.end() ? json::array() : *list) {
-        const std::string says = text_at(hop, "says");
-        std::string text =
-            text_at(hop, "hop") + " " + (says.empty() ? "*" : text_at(hop, "router"));
-        if (says == "arrived")
-            text += " (the target)";
-        if (says == "refused")
-            text += " (says: unreachable)";
-        if (const std::string by = text_at(hop, "arrival");
-            !by.empty() && by != record.subject.uplink)
-            text += " by " + by;
-        hops.push_back(std::move(text));
-    }
-    return fmt::format(
-        "walk by {} from {} to {}: {}", record.subject.uplink,
-        text_at(payload, "from") == "block" ? record.subject.set : "outside the block",
-        text_at(payload, "target"),
-        hops.empty() ? "nobody answered" : fmt::format("{}", fmt::join(hops, ", ")));
-}
-
-// "operator anna: move to partner (maintenance)"
-std::string operation_line(const Record& record) {
-    const json& payload = record.payload;
-    const std::string by = text_at(payload, "by");
-    const std::string to = text_at(payload, "to");
-    const std::string reason = text_at(payload, "reason");
-    std::string action = text_at(payload, "action");
-    if (action == "freeze" && !truth_at(payload, "frozen", true))
-        action = "thaw";
-    if (action == "mode")
-        action += " " + text_at(payload, "mode");
-    return fmt::format("operator{}: {}{}{}", by.empty() ? "" : " " + by, action,
-                       to.empty() ? "" : " to " + to,
-                       reason.empty() ? "" : fmt::format(" ({})", reason));
-}
-
-std::string headline(const Record& record) {
-    const json& payload = record.payload;
-    if (record.kind == kind::walk)
-        return walk_line(record);
-    if (record.kind == kind::verdict)
-        return verdict_line(record);
-    if (record.kind == kind::move)
-        return fmt::format("{} from {} to {}: {}", text_at(payload, "move"),
-                           text_at(payload, "from"), text_at(payload, "to"),
-                           text_at(payload, "step"));
-    if (record.kind == kind::held)
-        return held_line(record);
-    if (record.kind == kind::said)
-        return fmt::format("{}: {}", text_at(payload, "severity"),
-                           text_at(object_at(payload, "explanation"), "rule"));
-    if (record.kind == kind::announcement)
-        return announcement_line(record);
-    if (record.kind == kind::forwarding)
-        return fmt::format("leaves by {}", text_at(payload, "egress"));
-    if (record.kind == kind::operation)
-        return operation_line(record);
-    const std::string subject = about(record);
-    return fmt::format("{}{}{} {}", record.kind, subject.empty() ? "" : " ", subject,
-                       plainly(payload));
 }
 
 // What observations have in common, and what tells them apart.
@@ -314,12 +161,12 @@ std::string summary_of(const Question& question, const Evidence& evidence) {
             question.set);
     std::string text;
     if (verdict != nullptr)
-        text += fmt::format("Last verdict: {}. ", verdict_line(*verdict));
+        text += fmt::format("Last verdict: {}. ", headline(*verdict));
     if (move != nullptr)
         text += fmt::format("Last step: {}. ", headline(*move));
     if (held != nullptr && (move == nullptr || held->number > move->number)) {
         const std::string missing = text_at(object_at(held->payload, "explanation"), "missing");
-        text += fmt::format("Now {}{}. ", held_line(*held),
+        text += fmt::format("Now {}{}. ", headline(*held),
                             missing.empty() ? "" : ", because this is missing: " + missing);
     }
     text.pop_back();

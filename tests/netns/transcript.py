@@ -129,6 +129,7 @@ class Transcript(unittest.TestCase):
                       "next partner, proven", "bgp 2/2 Established", "What comes next"):
             self.assertIn(words, text)
         # A start is no incident.
+        self.narrow("events")
         self.assertIn("no incident", self.does("incidents"))
         why = self.does("why", "203.0.113.0/24")
         self.assertIn("smallest change: packets of the block lost on", why)

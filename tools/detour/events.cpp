@@ -25,41 +25,25 @@ struct Wish {
     bool is_following = false;
 };
 
-// The members of a payload that are words or numbers; explanations get a sentence.
-std::string summary(const json& payload) {
-    std::string text;
-    for (const auto& [name, value] : payload.items()) {
-        if (name == "action_id")
-            continue;
-        if (name == "explanation")
-            text += fmt::format(" [{}]", explain(value));
-        else if (value.is_string())
-            text += fmt::format(" {} {}", name, value.get<std::string>());
-        else if (value.is_number_float())
-            text += fmt::format(" {} {:.6g}", name, value.get<double>());
-        else if (!value.is_object() && !value.is_array())
-            text += fmt::format(" {} {}", name, value.dump());
-    }
-    return text;
-}
-
 std::string member(const json& event, const char* name) {
     return event.contains(name) && event.at(name).is_string() ? event.at(name).get<std::string>()
                                                               : std::string();
 }
 
 void print_event(const json& event, Clock clock) {
-    std::string subject = member(event, "uplink");
-    if (const std::string set = member(event, "prefix_set"); !set.empty()) {
-        const std::string family = member(event, "family");
-        subject += (subject.empty() ? "" : " ") + set + (family.empty() ? "" : "/" + family);
-    }
-    if (const std::string peer = member(event, "peer"); !peer.empty())
-        subject += " " + peer;
-    fmt::print("{:>6} {} {} {}{}\n", event.at("number").get<std::uint64_t>(),
-               time_text(member(event, "time"), clock),
-               styled(fmt::format("{:<16}", member(event, "kind")), Style::strong), subject,
-               summary(event.at("payload")));
+    constexpr std::size_t indent = 16;
+    const std::string set = member(event, "prefix_set");
+    const std::string family = member(event, "family");
+    const std::string subject = set + (family.empty() ? "" : "/" + family);
+    fmt::print("{}\n",
+               folded(fmt::format("{:>6} {}  {}{}{}", event.at("number").get<std::uint64_t>(),
+                                  time_text(member(event, "time"), clock), subject,
+                                  subject.empty() ? "" : "  ", member(event, "text")),
+                      indent));
+    const json& payload = event.at("payload");
+    if (const auto why = payload.find("explanation"); why != payload.end())
+        if (const std::string text = explain(*why); !text.empty())
+            fmt::print("{}\n", folded(std::string(indent, ' ') + text, indent));
 }
 
 int events(const Context& context, const Wish& wish) {
