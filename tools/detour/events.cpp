@@ -34,7 +34,7 @@ void print_event(const json& event, Clock clock) {
     constexpr std::size_t indent = 16;
     const std::string set = member(event, "prefix_set");
     const std::string family = member(event, "family");
-    const std::string subject = set + (family.empty() ? "" : "/" + family);
+    const std::string subject = set + (set.empty() || family.empty() ? "" : "/") + family;
     fmt::print("{}\n",
                folded(fmt::format("{:>6} {}  {}{}{}", event.at("number").get<std::uint64_t>(),
                                   time_text(member(event, "time"), clock), subject,

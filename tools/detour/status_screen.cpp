@@ -322,8 +322,8 @@ Lines short_lines(const json& status) {
         const double stretch = probes->value("stretch", 1.0);
         if (stretch > 1.005)
             lines.push_back(styled(
-                fmt::format("probes thinned: {:.0f}/s would be needed, every interval is {:.2f} "
-                            "times as long (caps, probe-limit)",
+                fmt::format("probes thinned: {:.0f}/s wanted, intervals {:.2f} times as long "
+                            "(caps, probe-limit)",
                             probes->value("planned_per_second", 0.0), stretch),
                 Style::yellow));
     }

@@ -146,7 +146,8 @@ TEST_CASE("what is less than the configuration asks for stands on the screen") {
     view.status["probes"] = {{"stretch", 1.5}, {"planned_per_second", 60.0}};
     view.status["uplinks"][1]["path_mtu"]["ipv4"] = 1400;
     const std::string text = status_screen(view, {120, 23});
-    CHECK(has(text, "probes thinned: 60/s would be needed, every interval is 1.50 times as long"));
+    CHECK(
+        has(text, "probes thinned: 60/s wanted, intervals 1.50 times as long (caps, probe-limit)"));
     CHECK(has(text, "partner carries 1400 bytes of ipv4 at most, 1476 are configured\n"));
 }
 
