@@ -240,18 +240,21 @@ bool Internet::passes_port(Uplink& uplink, const detour::probe::Send& probe, std
     return Dice(flow ^ ends << 20 ^ salt).index(8) >= trouble.dead_members;
 }
 
-bool Internet::leaves(const detour::probe::Send& probe, const Whereabouts& source,
-                      const Whereabouts& destination) {
-    Uplink& uplink = uplinks_[probe.uplink.value];
-    const Trouble& trouble = uplink.trouble;
-    const std::uint32_t u = probe.uplink.value;
+// The provider's own network, either way.
+bool Internet::crosses(const detour::probe::Send& probe, std::uint32_t u,
+                       const Whereabouts& destination) const {
+    const Trouble& trouble = uplinks_[u].trouble;
     const bool is_own_sentinel =
         destination.kind == Whereabouts::Kind::sentinel && destination.of == u;
-    if (!is_circuit_alive(u) || trouble.core_fault != 0)
-        return false;
-    if (trouble.isolated != 0 && !is_own_sentinel)
-        return false;
-    if (probe.size + 20U > trouble.mtu)
+    return is_circuit_alive(u) && trouble.core_fault == 0 &&
+           (trouble.isolated == 0 || is_own_sentinel) && probe.size + 20U <= trouble.mtu;
+}
+
+bool Internet::leaves(const detour::probe::Send& probe, const Whereabouts& source,
+                      const Whereabouts& destination) {
+    const std::uint32_t u = probe.uplink.value;
+    Uplink& uplink = uplinks_[u];
+    if (!crosses(probe, u, destination))
         return false;
     if (source.kind == Whereabouts::Kind::beacon) {
         if (uplink.nuisances[source.of].source_refused != 0)
@@ -266,14 +269,7 @@ bool Internet::leaves(const detour::probe::Send& probe, const Whereabouts& sourc
 bool Internet::enters(const detour::probe::Send& probe, std::uint32_t u, const Whereabouts& source,
                       const Whereabouts& destination) {
     Uplink& uplink = uplinks_[u];
-    const Trouble& trouble = uplink.trouble;
-    const bool is_own_sentinel =
-        destination.kind == Whereabouts::Kind::sentinel && destination.of == u;
-    if (!is_circuit_alive(u) || trouble.core_fault != 0)
-        return false;
-    if (trouble.isolated != 0 && !is_own_sentinel)
-        return false;
-    if (probe.size + 20U > trouble.mtu)
+    if (!crosses(probe, u, destination))
         return false;
     if (source.kind == Whereabouts::Kind::beacon) {
         const Nuisance& nuisance = uplink.nuisances[source.of];

@@ -175,6 +175,8 @@ class Internet {
     [[nodiscard]] Fate walk(Network from, std::uint32_t territory, std::uint32_t beacon) const;
     [[nodiscard]] bool is_swallowed(const NullRoute& route, Network source, Network at,
                                     bool has_come_from_outside, std::uint32_t beacon) const;
+    [[nodiscard]] bool crosses(const detour::probe::Send& probe, std::uint32_t u,
+                               const Whereabouts& destination) const;
     [[nodiscard]] bool leaves(const detour::probe::Send& probe, const Whereabouts& source,
                               const Whereabouts& destination);
     [[nodiscard]] bool enters(const detour::probe::Send& probe, std::uint32_t uplink,

@@ -4,10 +4,9 @@
 // Both sides of every threshold of detection.md sections 1 to 3.
 #include <doctest/doctest.h>
 
-#include "controlplane/controller/options.h"
-#include "controlplane/decision/ladder.h"
 #include "controlplane/decision/measure.h"
 #include "controlplane/decision/passive.h"
+#include "tests/unit/decision/facts.h"
 
 using namespace std::chrono_literals;
 using namespace detour::decision;
@@ -16,39 +15,9 @@ using detour::Instant;
 
 namespace {
 
-const Thresholds careful =
-    detour::controller::thresholds(detour::model::timing_of(detour::model::Profile::careful));
-const Instant noon{12h};
-
-ClassFacts good() {
-    return {.is_known = true, .is_good = true};
-}
-ClassFacts dead() {
-    return {.is_known = true, .is_lossy = true, .is_failing = true, .is_dead = true, .loss = 1};
-}
-ClassFacts lossy() {
-    return {.is_known = true, .is_lossy = true, .loss = 0.3};
-}
-
-Facts well() {
-    Facts f;
-    f.now = noon;
-    f.is_announced = true;
-    f.is_tunnel_good = f.is_tunnel_good_since = true;
-    f.control = f.beacon = f.sentinel_window = good();
-    f.sentinel = SentinelFacts::good;
-    f.passive = {.band = Band::normal, .before = 1000, .since = 1000, .share = 1};
-    f.beacon_age = 1s;
-    f.good_controls = f.good_beacons = 100;
-    f.findings.homed = 6;
-    f.findings.beacons = 2;
-    f.findings.can_reach = true;
-    return f;
-}
-
 // Every condition of section 2 holds, and none by more than it must.
 Facts just_dead() {
-    Facts f = well();
+    Facts f = healthy();
     f.onset = noon - 7s;
     f.beacon = dead();
     f.passive = {.band = Band::dead, .before = 1000};
@@ -68,7 +37,7 @@ Facts just_dead() {
 }
 
 Facts congested() {
-    Facts f = well();
+    Facts f = healthy();
     f.control = f.beacon = lossy();
     f.utilisation = 0.601;
     return f;
@@ -142,16 +111,16 @@ TEST_CASE("each threshold of the table: on it, and one step over it") {
          Verdict::healthy},
         {"u-homed targets",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.findings.homed = 3;
              return f;
          },
          Verdict::healthy, [](Facts& f) { f.findings.homed = 2; }, Verdict::unseen},
-        {"caps", well, Verdict::healthy, [](Facts& f) { f.findings.can_reach = false; },
+        {"caps", healthy, Verdict::healthy, [](Facts& f) { f.findings.can_reach = false; },
          Verdict::unseen},
         {"isolated: T since the onset",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.control = f.beacon = dead();
              f.is_inbound_dead = true;
              f.passive.band = Band::dead;
@@ -161,7 +130,7 @@ TEST_CASE("each threshold of the table: on it, and one step over it") {
          Verdict::unclear},
         {"dead uplink: inbound",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.control = f.beacon = dead();
              f.sentinel = SentinelFacts::failed;
              f.is_inbound_dead = true;
@@ -171,14 +140,14 @@ TEST_CASE("each threshold of the table: on it, and one step over it") {
          Verdict::uplink_dead, [](Facts& f) { f.is_inbound_dead = false; }, Verdict::unclear},
         {"link down: T elsewhere",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.is_link_up = false;
              return f;
          },
          Verdict::uplink_dead, [](Facts& f) { f.is_tunnel_good = false; }, Verdict::unclear},
         {"filtered: every B of the uplink",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.beacon = dead();
              f.passive.band = Band::absent;
              f.are_all_beacons_dead = true;
@@ -188,7 +157,7 @@ TEST_CASE("each threshold of the table: on it, and one step over it") {
          Verdict::unclear},
         {"filtered: S",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.beacon = dead();
              f.passive.band = Band::absent;
              f.are_all_beacons_dead = true;
@@ -198,14 +167,14 @@ TEST_CASE("each threshold of the table: on it, and one step over it") {
          Verdict::unclear},
         {"control bad",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.control = dead();
              return f;
          },
          Verdict::control_bad, [](Facts& f) { f.beacon = lossy(); }, Verdict::unclear},
         {"sentinel bad",
          [] {
-             Facts f = well();
+             Facts f = healthy();
              f.sentinel_window = dead();
              return f;
          },

@@ -7,8 +7,7 @@
 
 #include <algorithm>
 
-#include "controlplane/controller/options.h"
-#include "controlplane/decision/ladder.h"
+#include "tests/unit/decision/facts.h"
 #include "tests/unit/decision/world.h"
 
 using namespace std::chrono_literals;
@@ -19,39 +18,6 @@ using detour::model::Profile;
 using world::World;
 
 namespace {
-
-const Instant noon{12h};
-
-const Thresholds careful =
-    detour::controller::thresholds(detour::model::timing_of(Profile::careful));
-
-ClassFacts good() {
-    return {.is_known = true, .is_good = true};
-}
-ClassFacts dead() {
-    return {.is_known = true, .is_lossy = true, .is_failing = true, .is_dead = true, .loss = 1};
-}
-ClassFacts lossy() {
-    return {.is_known = true, .is_lossy = true, .loss = 0.4};
-}
-
-// An uplink on which all is well.
-Facts healthy() {
-    Facts f;
-    f.now = noon;
-    f.is_announced = true;
-    f.is_tunnel_good = f.is_tunnel_good_since = true;
-    f.control = f.beacon = good();
-    f.sentinel = SentinelFacts::good;
-    f.sentinel_window = good();
-    f.passive = {.band = Band::normal, .before = 1000, .since = 1000, .share = 1};
-    f.beacon_age = 1s;
-    f.good_controls = f.good_beacons = 100;
-    f.findings.homed = 6;
-    f.findings.beacons = 2;
-    f.findings.can_reach = true;
-    return f;
-}
 
 // Section 2 holds on it.
 Facts nullrouted() {
