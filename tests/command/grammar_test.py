@@ -100,7 +100,7 @@ class Forms(unittest.TestCase):
                       columns=40, rows=10) as terminal:
             self.assertEqual(terminal.wait(), 2)
             self.assertIn("error", terminal.screen())
-        with Terminal([DETOUR, "check", MINIMAL, "--watch=50ms"], columns=40) as terminal:
+        with Terminal([DETOUR, "check", "-w", "50ms", MINIMAL], columns=40) as terminal:
             while terminal.raw.count("\x1b[H") < 4:
                 self.assertTrue(terminal.read(5))
             lines = terminal.screen().splitlines()

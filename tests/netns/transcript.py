@@ -239,10 +239,12 @@ class Transcript(unittest.TestCase):
             if isinstance(value, dict):
                 return set(value) | set().union(*(members(v) for k, v in value.items() if k != "payload"))
             return set().union(*(members(v) for v in value)) if isinstance(value, list) else set()
-        for words in (["status"], ["why", "web"], ["incident"], ["incidents"], ["probes"], ["help"], ["events"]):
-            said = self.night.detour(*words, "-j", *(["-n", "50"] if words == ["events"] else []))
-            documents = [json.loads(line) for line in said.splitlines()] if words == ["events"] else [json.loads(said)]
-            self.assertEqual(members(documents) - known - {"ipv4", "ipv6"}, set(), f"detour {words[0]} -j")
+        for line in ("status", "why web", "incident", "incidents", "probes", "help", "events -n 50", "ports", "tunnels", "drops",
+                     "routes", "neighbours", "doctor", "check", "uplinks", "prefixes", "bgp", "bgp routes", "targets",
+                     "trace 198.51.100.10>203.0.113.10", f"capture lan0 --seconds 1 -w {self.night.lab.path('lan0.pcapng')}"):
+            said = self.night.detour(*line.split(), "-j")
+            documents = [json.loads(row) for row in said.splitlines()] if line.startswith("events") else [json.loads(said)]
+            self.assertEqual(members(documents) - known - {"ipv4", "ipv6"}, set(), f"detour {line} -j")
 
     def readme(self):
         """What the README shows of a night is what the commands print; figures may differ."""

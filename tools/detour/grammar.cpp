@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "conf/program/version.h"
 #include "tools/detour/suggest.h"
@@ -32,6 +33,27 @@ int usage_code(const Verb* verb) {
 std::string checked_duration(const std::string& text) {
     const auto time = parse_duration(text);
     return time ? std::string() : time.error().message;
+}
+
+// "-w 5s", "-w5s" and "-w=5s", as people type them: an optional value of CLI11 wants "--watch=5s".
+// What is no duration is the next word.
+std::vector<std::string> with_watch_joined(std::vector<std::string> words) {
+    const auto is_time = [](std::string_view text) {
+        return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
+               std::isalpha(static_cast<unsigned char>(text.back())) != 0 && parse_duration(text);
+    };
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string_view word = words[i];
+        const bool is_apart = word == "-w" || word == "--watch";
+        if (is_apart && i + 1 < words.size() && is_time(words[i + 1])) {
+            words[i] = "--watch=" + words[i + 1];
+            words.erase(words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        } else if (word.starts_with("-w") &&
+                   is_time(word.substr(word.starts_with("-w=") ? 3 : 2))) {
+            words[i] = "--watch=" + std::string(word.substr(word.starts_with("-w=") ? 3 : 2));
+        }
+    }
+    return words;
 }
 
 }  // namespace
@@ -94,6 +116,7 @@ std::size_t Grammar::place_of_verb(const std::vector<std::string>& words) const 
 }
 
 int Grammar::run(std::vector<std::string> words) {
+    words = with_watch_joined(std::move(words));
     const std::size_t place = place_of_verb(words);
     const Verb* verb = nullptr;
     if (place < words.size()) {

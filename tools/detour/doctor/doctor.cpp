@@ -4,6 +4,7 @@
 // detour doctor: what is wrong with this host for a box like this one, each with the command that
 // mends it. Needs no daemon. Exit 0 healthy, 1 warnings, 2 errors.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -44,9 +45,13 @@ Style style_of(Level level) {
 }
 
 void print(const Finding& finding) {
-    fmt::print("{} {}: {}\n",
-               styled(fmt::format("{:<11}", name_of(finding.level)), style_of(finding.level)),
-               styled(finding.check, Style::strong), finding.text);
+    constexpr std::size_t indent = 12;
+    fmt::print("{}\n", folded(fmt::format("{} {}: {}",
+                                          styled(fmt::format("{:<11}", name_of(finding.level)),
+                                                 style_of(finding.level)),
+                                          styled(finding.check, Style::strong), finding.text),
+                              indent));
+    // To be typed as it stands: never folded.
     if (!finding.mend.empty())
         fmt::print("            mend: {}\n", finding.mend);
 }
@@ -103,8 +108,14 @@ int examine(const Context& context, bool has_all) {
                                                : is_controlled,
                           .is_controlled = is_controlled};
     Findings findings;
-    for (const Check check : checks())
-        check(patient, findings);
+    const bool is_watched = context.output == Output::text && ::isatty(STDERR_FILENO) == 1;
+    for (std::size_t i = 0; i < checks().size(); ++i) {
+        if (is_watched)
+            fmt::print(stderr, "\rlooking, {} of {} ", i + 1, checks().size());
+        checks()[i](patient, findings);
+    }
+    if (is_watched)
+        fmt::print(stderr, "\r\033[K");
     const int code = findings.count(Level::error) > 0     ? 2
                      : findings.count(Level::warning) > 0 ? 1
                                                           : 0;
