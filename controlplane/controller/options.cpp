@@ -120,6 +120,7 @@ probe::Schedule schedule(const model::Timing& timing) {
             .idle_rate = timing.idle_rate,
             .suspect_rate = timing.suspect_rate,
             .burst_length = timing.suspect_time,
+            .burst_share = std::min(timing.suspect_time, 4 * timing.forgiven_gap),
             .late_reply = timing.late_reply};
 }
 

@@ -55,6 +55,7 @@ struct WatchSlot {
     std::uint32_t egress_generation = 0;
     std::uint8_t egress_retries = 0;
     std::uint8_t egress_waits = 0;
+    Duration spent{};  // of the tank, since it was last full or this suspicion began
 
     [[nodiscard]] bool is_quick() const {
         return level == Level::suspect || level == Level::canary;
@@ -124,7 +125,6 @@ struct Burst {
     Duration left{};
     Instant updated{};
     Instant ended = Instant::min();  // the last one
-    bool is_wanted = false;
     bool is_spending = false;
     bool is_dry = false;  // since it was empty, until it is full
     std::uint32_t generation = 0;
@@ -185,6 +185,9 @@ struct Prober::Machine {
     // pace.cpp
     void repace(Instant now);
     void update_burst(Instant now, Family family);
+    void fill_or_spend(Instant now, Family family);
+    [[nodiscard]] bool has_share(const WatchSlot& watch) const;
+    [[nodiscard]] bool is_pressed(const WatchSlot& watch) const;
     [[nodiscard]] bool is_suspect(const Lane& lane) const;
     [[nodiscard]] double pairs_demand(const Lane& lane, Duration idle, Duration suspect) const;
     [[nodiscard]] double second_demand(const Lane& lane) const;

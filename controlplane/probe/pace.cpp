@@ -36,10 +36,17 @@ Duration Prober::Machine::stretched(Duration interval) const {
 }
 
 bool Prober::Machine::is_suspect(const Lane& lane) const {
-    return burst(lane.family).is_spending &&
-           std::ranges::any_of(lane.watches, [&](std::uint32_t index) {
-               return watches[index].level == Level::suspect;
-           });
+    return std::ranges::any_of(lane.watches,
+                               [&](std::uint32_t index) { return is_pressed(watches[index]); });
+}
+
+// One suspicion that comes to nothing must not leave another without the tank.
+bool Prober::Machine::has_share(const WatchSlot& watch) const {
+    return watch.level == Level::suspect && watch.spent < options.schedule.burst_share;
+}
+
+bool Prober::Machine::is_pressed(const WatchSlot& watch) const {
+    return burst(watch.family).is_spending && has_share(watch);
 }
 
 Duration Prober::Machine::lane_interval(const Lane& lane) const {
@@ -59,7 +66,7 @@ double Prober::Machine::pairs_demand(const Lane& lane, Duration idle, Duration s
         const auto& watch = watches[index];
         if (watch.level != Level::away)
             sum += static_cast<double>(watch.prefixes.size()) *
-                   most_in_window(stretched(watch.level == Level::suspect ? suspect : idle));
+                   most_in_window(stretched(is_pressed(watch) ? suspect : idle));
     }
     return sum == 0 ? 0 : sum + most_in_window(stretched(is_suspect(lane) ? suspect : idle));
 }
@@ -76,7 +83,7 @@ double Prober::Machine::second_demand(const Lane& lane) const {
         return 0;
     double count = lane.control ? 1 : 0;
     for (const std::uint32_t index : lane.watches)
-        if (watches[index].level == Level::suspect)
+        if (is_pressed(watches[index]))
             count += static_cast<double>(watches[index].prefixes.size()) * (lane.control ? 1 : 2);
     return count * most_in_window(stretched(options.schedule.suspect_interval));
 }
@@ -105,8 +112,7 @@ double Prober::Machine::demand_per_target(Family family) const {
 
 Duration Prober::Machine::sentinel_interval(const WatchSlot& watch) const {
     const auto& schedule = options.schedule;
-    if (watch.level == Level::canary ||
-        (watch.level == Level::suspect && burst(watch.family).is_spending))
+    if (watch.level == Level::canary || is_pressed(watch))
         return stretched(schedule.suspect_interval);
     // All blocks ask the same sentinels: together they stay under the cap of one.
     const auto blocks = static_cast<double>(options.sets.size());
@@ -148,30 +154,50 @@ void Prober::Machine::set_stretch() {
         load.stretch *= stretch_step;
 }
 
-// The tank of suspicion (detection.md section 1: "for at most 10 s").
-void Prober::Machine::update_burst(Instant now, Family family) {
+// The tank of suspicion (detection.md section 1: "for at most 10 s"), and who took how much of it.
+void Prober::Machine::fill_or_spend(Instant now, Family family) {
     auto& tank = burst(family);
     const Duration full = options.schedule.burst_length;
     const Duration elapsed = now - tank.updated;
     tank.updated = now;
     tank.left = tank.is_spending ? std::max(tank.left - elapsed, Duration{})
                                  : std::min(tank.left + elapsed / refill_slowness, full);
-    tank.is_wanted = std::ranges::any_of(watches, [&](const WatchSlot& watch) {
-        return watch.family == family && watch.level == Level::suspect;
-    });
+    for (auto& watch : watches)
+        if (watch.family == family && tank.left == full)
+            watch.spent = {};
+        else if (watch.family == family && is_pressed(watch))
+            watch.spent += elapsed;
+}
+
+void Prober::Machine::update_burst(Instant now, Family family) {
+    fill_or_spend(now, family);
+    auto& tank = burst(family);
+    const Duration full = options.schedule.burst_length;
+    bool is_suspected = false;
+    Duration share{};  // the least that one of those who spend has left
+    for (const auto& watch : watches) {
+        if (watch.family != family || watch.level != Level::suspect)
+            continue;
+        is_suspected = true;
+        if (!has_share(watch))
+            continue;
+        const Duration left = options.schedule.burst_share - watch.spent;
+        share = share == Duration{} ? left : std::min(share, left);
+    }
     // Once empty it must be full again: no suspicion, however long, is a trickle of bursts.
     if (tank.left == Duration{})
         tank.is_dry = true;
     else if (tank.left == full)
         tank.is_dry = false;
     const bool was_spending = tank.is_spending;
-    tank.is_spending = tank.is_wanted && !tank.is_dry;
+    tank.is_spending = share != Duration{} && !tank.is_dry;
     if (was_spending && !tank.is_spending)
         tank.ended = now;
     ++tank.generation;
-    if (!tank.is_wanted)
+    if (!is_suspected)
         return;
-    const Duration wait = tank.is_spending ? tank.left : (full - tank.left) * refill_slowness;
+    const Duration wait =
+        tank.is_spending ? std::min(tank.left, share) : (full - tank.left) * refill_slowness;
     timers.add(now + std::max(wait, Duration(1)), Due::burst, static_cast<std::uint32_t>(family),
                tank.generation);
 }
@@ -215,7 +241,7 @@ bool Prober::Machine::is_due(Instant now, const Lane& lane, const WatchSlot& wat
                              std::uint32_t destination) const {
     if (watch.level == Level::away || watch.prefixes.empty())
         return false;
-    if (watch.level == Level::suspect && burst(watch.family).is_spending)
+    if (is_pressed(watch))
         return true;
     return now + lane.interval / 2 >= watch.due[destination];
 }

@@ -286,7 +286,9 @@ void Prober::Machine::on(Instant now, const SetLevel& input) {
         return;
     const bool was_quick = watch.is_quick();
     const bool was_away = watch.level == Level::away;
+    fill_or_spend(now, input.family);
     watch.level = input.level;
+    watch.spent = {};
     if (was_away)
         std::ranges::fill(watch.due, now);
     repace(now);

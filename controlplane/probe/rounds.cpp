@@ -64,7 +64,7 @@ void Prober::Machine::plan_pairs(Instant at, Lane& lane, std::uint32_t destinati
     const std::uint32_t shared_pair = lane.control ? last_pair + 1 : 0;
     for (const std::uint32_t index : lane.watches) {
         auto& watch = watches[index];
-        if (is_beside ? watch.level != Level::suspect || watch.prefixes.empty()
+        if (is_beside ? !is_pressed(watch) || watch.prefixes.empty()
                       : !is_due(at, lane, watch, destination))
             continue;
         if (!is_beside)

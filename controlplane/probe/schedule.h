@@ -31,6 +31,8 @@ struct Schedule {
     std::uint32_t idle_rate = 0;
     std::uint32_t suspect_rate = 0;
     Duration burst_length{};
+    // So much of it for one suspicion, until all is there again: enough for a verdict.
+    Duration burst_share{};
     // How long after its timeout a late reply still reverses an outcome.
     Duration late_reply{};
 

@@ -70,8 +70,8 @@ TEST_CASE("the suspicion rate is kept, and ends after its time") {
                        each.at >= start + from && each.at < start + to;
             });
         };
-        const auto quick = static_cast<double>(beacons_in({}, limits.burst_length));
-        const double expected = 6.0 * static_cast<double>(limits.burst_length.count()) /
+        const auto quick = static_cast<double>(beacons_in({}, limits.burst_share));
+        const double expected = 6.0 * static_cast<double>(limits.burst_share.count()) /
                                 static_cast<double>(limits.suspect_interval.count());
         CHECK(quick >= expected * 0.95);
         CHECK(quick <= expected * 1.05 + 6);
@@ -82,6 +82,31 @@ TEST_CASE("the suspicion rate is kept, and ends after its time") {
         const double suspect = 6e9 / static_cast<double>(limits.suspect_interval.count());
         CHECK(later <= seconds * (suspect / 6 + idle) * 1.1);
     }
+}
+
+TEST_CASE("a suspicion that comes to nothing leaves another its share of the suspicion rate") {
+    const auto limits = schedule(Profile::fast);
+    Bench box(options(Profile::fast));
+    watch_all(box, 2, Level::watched);
+    box.run(20s);
+    box.watch(0, 0, Level::suspect);
+    box.run(30s);
+    for (int i = 0; i < 40; ++i) {
+        CAPTURE(i);
+        // Whenever it comes.
+        box.run(20s + i * 300ms);
+        const auto start = box.now;
+        box.watch(0, 1, Level::suspect);
+        box.run(500ms);
+        const auto count = std::ranges::count_if(box.sent, [&](const Sent& each) {
+            return each.at >= start && each.send.probe_class == Class::beacon &&
+                   each.send.source.to_string().starts_with("198.51.1.");
+        });
+        CHECK(count >= 5 * (500ms / limits.suspect_interval));
+        box.watch(0, 1, Level::watched);
+    }
+    for (const auto& [destination, most] : box.fullest_second(Instant{}))
+        CHECK(most <= limits.suspect_rate);
 }
 
 TEST_CASE("probe-limit is hard") {
