@@ -351,8 +351,8 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.running()["revision"], before)
 
     def test_freeze_needs_no_daemon_and_is_honoured(self):
-        self.assertIn("detourd knows", self.detour("freeze", "--for", "1s", "just a moment"))
-        wait_until(lambda: not self.night.status()["frozen"], 5, "the freeze to end by itself", every=0.1)
+        self.assertIn("detourd knows", self.detour("freeze", "--for", "4s", "just a moment"))
+        wait_until(lambda: not self.night.status()["frozen"], 10, "the freeze to end by itself", every=0.1)
         self.assertIn("detourd knows", self.detour("freeze", "the provider works on the line"))
         self.assertEqual(self.night.status()["freeze"]["reason"], "the provider works on the line")
         self.assertIn("FROZEN by", self.detour("status", code=1))
