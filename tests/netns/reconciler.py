@@ -311,8 +311,8 @@ class Neighbours(Box):
 
     def test_zebra_started_and_stopped_beside_it_changes_none_of_our_objects(self):
         driver = self.start()
-        before = self.ours()
-        operations = driver.counters()["operations"]
+        driver.sync()
+        before, counted = self.ours(), driver.counters()
         folder = "/run/frr-test"
         self.run_command("install", "-d", "-o", "frr", "-g", "frr", folder)
         with open(f"{folder}/zebra.conf", "w", encoding="ascii"):
@@ -335,9 +335,9 @@ class Neighbours(Box):
         driver.sync()
         self.assertEqual([line for line in monitor.about_ours() if line.startswith("Deleted")], [])
         counters = driver.counters()
-        self.assertEqual(counters["repairs"], driver.counters()["repairs"])
+        self.assertEqual(counters["repairs"], counted["repairs"])
         # Four moves of two families, six operations each, and nothing else.
-        self.assertEqual(counters["operations"], operations + 4 * 6)
+        self.assertEqual(counters["operations"], counted["operations"] + 4 * 6)
         self.assert_story()
 
 
