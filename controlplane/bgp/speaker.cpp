@@ -7,18 +7,10 @@
 #include <set>
 #include <utility>
 
+#include "conf/types/overloaded.h"
 #include "controlplane/bgp/session/session.h"
 
 namespace detour::bgp {
-
-namespace {
-
-template <class... Visitors>
-struct Overloaded : Visitors... {
-    using Visitors::operator()...;
-};
-
-}  // namespace
 
 Speaker::Speaker(JitterSource jitter) : local_(std::make_unique<LocalEnd>()) {
     local_->jitter = std::move(jitter);

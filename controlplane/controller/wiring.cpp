@@ -5,19 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/types/overloaded.h"
 #include "controlplane/controller/machine.h"
 #include "controlplane/controller/shared_fate.h"
 
 namespace detour::controller {
-namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
-
-}  // namespace
-
 void Controller::Machine::feed_speaker(Instant now, const bgp::Input& input) {
     take(now, speaker.handle(now, input));
 }

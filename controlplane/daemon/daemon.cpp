@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "conf/program/version.h"
+#include "conf/types/overloaded.h"
 #include "controlplane/api/resources.h"
 #include "controlplane/api/server.h"
 #include "controlplane/controller/controller.h"
@@ -42,11 +43,6 @@
 
 namespace detour::daemon {
 namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
 
 constexpr const char* state_key = "decision";
 // How old the published status may be.

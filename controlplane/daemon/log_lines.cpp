@@ -6,6 +6,7 @@
 
 #include <variant>
 
+#include "conf/types/overloaded.h"
 #include "controlplane/io/clock.h"
 #include "controlplane/observe/decision_json.h"
 
@@ -13,11 +14,6 @@ namespace detour::daemon {
 namespace {
 
 using observe::Level;
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
 
 std::string short_why(const decision::Explanation& why) {
     std::string text(why.rule);

@@ -4,15 +4,12 @@
 
 #include <utility>
 
+#include "conf/types/overloaded.h"
+
 namespace detour::observe {
 namespace {
 
 using nlohmann::json;
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
 
 const char* text(decision::Comparison comparison) {
     switch (comparison) {

@@ -4,15 +4,11 @@
 
 #include <utility>
 
+#include "conf/types/overloaded.h"
 #include "controlplane/observe/decision_json.h"
 
 namespace detour::observe {
 namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
 
 // What a watched box hears all day; a verdict that cites it keeps it.
 bool is_routine(const decision::Evidence& evidence) {

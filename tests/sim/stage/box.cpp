@@ -4,21 +4,15 @@
 
 #include <utility>
 
+#include "conf/types/overloaded.h"
+
 namespace sim {
 
 namespace controller = detour::controller;
 namespace decision = detour::decision;
 using namespace std::chrono_literals;
+using detour::Overloaded;
 using detour::UplinkId;
-
-namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
-
-}  // namespace
 
 Box::Box(Agenda& agenda, const detour::model::Config& config, Internet& internet,
          Sessions& sessions, Dice dice)
