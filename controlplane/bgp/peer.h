@@ -68,7 +68,8 @@ struct Timers {
     // RFC 4724, in whole seconds: how long the peer may keep our routes while we restart, which is
     // how long a route lives on after us if we do not come back. 0: neither side keeps anything.
     Duration restart = std::chrono::seconds(30);
-    // How long a peer that came back may take to send everything again.
+    // RFC 4724 4.2, the upper bound on what is kept for a peer's sake: while it restarts, whatever
+    // time it asks for (the field allows 68 minutes), and while it sends everything again.
     Duration stale = std::chrono::minutes(3);
 
     friend bool operator==(const Timers&, const Timers&) = default;

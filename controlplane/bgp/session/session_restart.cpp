@@ -44,7 +44,7 @@ void Session::keep_routes(Turn turn, const Link& link) {
         if (!theirs.lists(family))
             sweep(turn, family);
     }
-    restart_deadline_ = turn.now + theirs.time;
+    restart_deadline_ = turn.now + std::min<Duration>(theirs.time, config_.timers.stale);
     run_restart_timers(turn);  // a time of zero: nothing is kept
 }
 

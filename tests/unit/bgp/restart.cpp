@@ -203,6 +203,17 @@ TEST_CASE("RFC 4724 4.2: a peer that does not come back in its time loses its ro
     CHECK(script.node.view().received[0] == 0);
 }
 
+TEST_CASE("RFC 4724 4.2: routes of a peer that asks for an hour are kept for our time, not its") {
+    GracefulRestart greedy = offer();
+    greedy.time = 4095s;
+    Script script = learned_script(greedy);
+    script.give(Closed{script.connection, ""});
+    CHECK(script.node.view().restarting_until == script.now + 3min);
+    script.now += 3min;
+    script.give(Tick{});
+    CHECK(withdrawn(script) == both);
+}
+
 TEST_CASE("a peer that came back and never ends its table loses what it did not say again") {
     Script script = learned_script(offer());
     script.give(Closed{script.connection, ""});
