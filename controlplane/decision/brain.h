@@ -105,6 +105,12 @@ struct Watched {
 
     std::vector<Detector> detectors;  // by prefix; ICMP
     std::vector<Detector> seconds;    // by prefix; the second kind, which never speaks alone
+    // Of both kinds.
+    void each_detector(void (Detector::*deed)()) {
+        for (auto* list : {&detectors, &seconds})
+            for (auto& each : *list)
+                (each.*deed)();
+    }
     Silence beacon;
     LastTen beacon_ten;
     std::vector<LastTen> target_ten;   // by target of the family
@@ -125,7 +131,6 @@ struct Watched {
     Verdict verdict = Verdict::unclear;
     Place place = Place::unknown;
     Instant since{};
-    Instant confirmed{};             // when the verdict was last read from the facts
     std::optional<Instant> doubted;  // it reads otherwise since, too shortly to be said
     CauseId cause;                   // of the verdict
     CauseId onset_cause;             // of the first loss
@@ -259,7 +264,6 @@ struct Decider::Machine {
 
     // judge.cpp
     void evaluate(std::uint32_t uplink, std::uint32_t block);
-    [[nodiscard]] bool lingers(Watched& watch, Verdict next) const;
     void revive();
     void evaluate_uplink(std::uint32_t uplink);
     void evaluate_all();
@@ -279,7 +283,7 @@ struct Decider::Machine {
     void forget_old_times(std::uint32_t uplink, std::uint32_t block);
     void unsettle(std::uint32_t uplink, std::uint32_t block);
     [[nodiscard]] bool has_home_answered(std::uint32_t block) const;
-    [[nodiscard]] bool is_passing_doubt(Watched& watched, Verdict verdict) const;
+    [[nodiscard]] Duration patience(const Watched& watched, Verdict next) const;
     void localise(std::uint32_t uplink, std::uint32_t block);
     void raise(std::uint32_t uplink, std::uint32_t block);
     void consider(std::uint32_t block);

@@ -359,9 +359,7 @@ void Decider::Machine::on(const PathMtu& input) {
 // What was lost while the clock or the loop stood still says nothing: every run starts anew.
 void Decider::Machine::forget_evidence() {
     for (auto& watch : watches) {
-        for (auto* list : {&watch.detectors, &watch.seconds})
-            for (auto& detector : *list)
-                detector.forget();
+        watch.each_detector(&Detector::forget);
         watch.beacon.reset();
         watch.sentinel.reset();
         watch.half_since.reset();

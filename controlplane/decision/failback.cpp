@@ -366,9 +366,7 @@ void Decider::Machine::choose_again(std::uint32_t b) {
     auto& block = placed[b];
     block.choosing_until = now + limits().complete;
     wakeups.push_back(*block.choosing_until);
-    for (auto* list : {&watched(block.carrier, b).detectors, &watched(block.carrier, b).seconds})
-        for (auto& each : *list)
-            each.forget();
+    watched(block.carrier, b).each_detector(&Detector::forget);
 }
 
 // 30 minutes after a return: who still sends by the other way?

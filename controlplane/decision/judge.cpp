@@ -232,15 +232,16 @@ bool Decider::Machine::is_quiet(std::uint32_t u, std::uint32_t b) const {
            std::ranges::none_of(watch.detectors, &Detector::is_suspicious);
 }
 
-// CONGESTED and PARTIAL are read from windows of ten, which come and go with single probes: it is
-// one state of affairs, and over when it was not seen for an armed age.
-bool Decider::Machine::lingers(Watched& watch, Verdict next) const {
+// Windows of ten come and go with single probes, and would fill the journal with verdicts and their
+// ends: how long what is read instead must last before it is said. CONGESTED and PARTIAL are one
+// state of affairs until they were not seen for an armed age. The first verdict is said at once.
+Duration Decider::Machine::patience(const Watched& watch, Verdict next) const {
     const bool is_soft = watch.verdict == Verdict::congested || watch.verdict == Verdict::partial;
-    if (!is_soft || next == watch.verdict || next == Verdict::away || !is_calm(next)) {
-        watch.confirmed = now;
-        return false;
-    }
-    return now - watch.confirmed < limits().armed_age;
+    if (is_soft && next != Verdict::away && is_calm(next))
+        return limits().armed_age;
+    const bool is_first = watch.cause == CauseId{};
+    return !is_first && is_everyday(watch.verdict) && is_everyday(next) ? limits().t_min / 2
+                                                                        : Duration{};
 }
 
 // The first uplink to answer after a LOCAL-FAULT is a moment ahead of the others; that must not
@@ -275,12 +276,12 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
         judgement.place = Place::inside;
     if (watch.verdict == Verdict::local_fault && judgement.verdict != Verdict::local_fault)
         return revive();
-    if (lingers(watch, judgement.verdict))
-        return;
     const bool is_other = judgement.verdict != watch.verdict || judgement.place != watch.place;
     if (!is_other)
         watch.doubted.reset();
-    if (is_other && !is_passing_doubt(watch, judgement.verdict)) {
+    else if (!watch.doubted)
+        watch.doubted = now;
+    if (is_other && now - *watch.doubted >= patience(watch, judgement.verdict)) {
         VerdictChanged changed{id_of(u),          name_of(b),      watch.verdict,
                                judgement.verdict, judgement.place, explain(f, limits(), judgement)};
         watch.verdict = judgement.verdict;
@@ -308,17 +309,6 @@ void Decider::Machine::evaluate(std::uint32_t u, std::uint32_t b) {
     }
     if (u == block.carrier)
         consider(b);
-}
-
-// A window of ten that is full of losses for a moment would fill the journal with verdicts and
-// their ends: what is read instead of an everyday verdict must last. The first is said at once.
-bool Decider::Machine::is_passing_doubt(Watched& watch, Verdict verdict) const {
-    const bool is_first = watch.cause == CauseId{};
-    if (is_first || !is_everyday(watch.verdict) || !is_everyday(verdict))
-        return false;
-    if (!watch.doubted)
-        watch.doubted = now;
-    return now - *watch.doubted < limits().t_min / 2;
 }
 
 // The rows that the table answers with words alone. Once for a block, where it is carried.
@@ -384,9 +374,7 @@ void Decider::Machine::update_watch(std::uint32_t u, std::uint32_t b) {
 // since: it goes out beside B only.
 void Decider::Machine::forget_old_times(std::uint32_t u, std::uint32_t b) {
     auto& watch = watched(u, b);
-    for (auto* list : {&watch.detectors, &watch.seconds})
-        for (auto& each : *list)
-            each.forget();
+    watch.each_detector(&Detector::forget);
     watch.beacon.reset();
     watch.beacon_ten.reset();
     for (auto* list : {&watch.target_ten, &watch.beacon_tens})
@@ -405,9 +393,7 @@ void Decider::Machine::forget_old_times(std::uint32_t u, std::uint32_t b) {
 // The world may choose another way now: what is lost then may be lost there. Nobody speaks about
 // this uplink until he has answered by it again.
 void Decider::Machine::unsettle(std::uint32_t u, std::uint32_t b) {
-    for (auto* list : {&watched(u, b).detectors, &watched(u, b).seconds})
-        for (auto& each : *list)
-            each.unsettle();
+    watched(u, b).each_detector(&Detector::unsettle);
 }
 
 // In mid-return: B came by home since the other uplink went silent.
