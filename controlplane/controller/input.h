@@ -33,18 +33,11 @@ struct Stop {};
 // From the transport of BGP, in the island's own words.
 using Transport = bgp::Input;
 
-// An ICMP echo reply or error to one of our addresses. `arrival`: the uplink whose device it came
-// in by; nothing when it was another interface.
-struct IcmpReply {
-    std::optional<UplinkId> arrival;
-    Address source;
-    Address destination;
-    std::span<const std::uint8_t> message;  // read during the call only
-};
-
-// A TCP segment or a UDP datagram to a port of the prober's, likewise.
-struct SegmentReply {
-    probe::Kind kind = probe::Kind::tcp;
+// To one of our addresses: an ICMP echo reply or error, or a TCP segment or UDP datagram to a port
+// of the prober's. `arrival`: the uplink whose device it came in by; nothing when it was another
+// interface.
+struct ProbeReply {
+    probe::Kind kind = probe::Kind::icmp;
     std::optional<UplinkId> arrival;
     Address source;
     Address destination;
@@ -102,8 +95,7 @@ struct ClearSession {
     std::string reason;
 };
 
-using Input =
-    std::variant<Tick, Start, Stop, Transport, IcmpReply, ProbeNotSent, UplinkLink, Done,
-                 CountersRead, ClockStepped, SchedulingGap, Command, ClearSession, SegmentReply>;
+using Input = std::variant<Tick, Start, Stop, Transport, ProbeReply, ProbeNotSent, UplinkLink, Done,
+                           CountersRead, ClockStepped, SchedulingGap, Command, ClearSession>;
 
 }  // namespace detour::controller

@@ -57,13 +57,7 @@ void Controller::Machine::on(Instant now, const Transport& event) {
     feed_speaker(now, event);
 }
 
-void Controller::Machine::on(Instant now, const IcmpReply& reply) {
-    if (reply.arrival)
-        feed_prober(now,
-                    probe::Reply{*reply.arrival, reply.source, reply.destination, reply.message});
-}
-
-void Controller::Machine::on(Instant now, const SegmentReply& reply) {
+void Controller::Machine::on(Instant now, const ProbeReply& reply) {
     if (reply.arrival)
         feed_prober(now, probe::Reply{*reply.arrival, reply.source, reply.destination,
                                       reply.message, reply.kind});

@@ -62,8 +62,7 @@ struct Controller::Machine {
     void on(Instant now, const Start&);
     void on(Instant now, const Stop&);
     void on(Instant now, const Transport& event);
-    void on(Instant now, const IcmpReply& reply);
-    void on(Instant now, const SegmentReply& reply);
+    void on(Instant now, const ProbeReply& reply);
     void on(Instant now, const ProbeNotSent& failure);
     void on(Instant now, const UplinkLink& fact);
     void on(Instant, const Done& done);

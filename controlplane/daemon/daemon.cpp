@@ -142,13 +142,11 @@ struct Daemon::Implementation {
     }
 
     void on_reply(const io::ProbeReply& reply) {
-        const auto arrival = kernel->uplink_of(reply.interface);
-        if (reply.protocol == io::ProbeProtocol::icmp)
-            return handle(
-                controller::IcmpReply{arrival, reply.source, reply.destination, reply.bytes});
-        const bool is_tcp = reply.protocol == io::ProbeProtocol::tcp;
-        handle(controller::SegmentReply{is_tcp ? probe::Kind::tcp : probe::Kind::udp, arrival,
-                                        reply.source, reply.destination, reply.bytes});
+        const auto kind = reply.protocol == io::ProbeProtocol::icmp  ? probe::Kind::icmp
+                          : reply.protocol == io::ProbeProtocol::tcp ? probe::Kind::tcp
+                                                                     : probe::Kind::udp;
+        handle(controller::ProbeReply{kind, kernel->uplink_of(reply.interface), reply.source,
+                                      reply.destination, reply.bytes});
     }
 
     // --- out

@@ -127,11 +127,8 @@ void Box::deliver(const Packet& packet) {
     } else {
         message_ = packet.message;
     }
-    if (packet.kind == detour::probe::Kind::icmp)
-        return give(
-            controller::IcmpReply{packet.arrival, packet.source, packet.destination, message_});
-    give(controller::SegmentReply{packet.kind, packet.arrival, packet.source, packet.destination,
-                                  message_});
+    give(controller::ProbeReply{packet.kind, packet.arrival, packet.source, packet.destination,
+                                message_});
 }
 
 void Box::command(controller::Command::Deed deed) {

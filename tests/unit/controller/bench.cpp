@@ -74,7 +74,7 @@ model::Config story(const std::string& detect, const std::string& policy, const 
         keys.replace(comma, 2, "\n  ");
     std::string text = replaced(story_text, "DETECT", keys);
     text = replaced(text, "POLICY", policy.empty() ? "" : ", " + policy);
-    auto config = model::parse(replaced(text, "MODE", mode), "/bench.yaml");
+    auto config = model::parse(replaced(text, "MODE", mode), "/bench.yaml", {});
     if (!config)
         FAIL(model::to_string(config.error()));
     return std::move(*config);
@@ -331,11 +331,7 @@ void Bench::answer_ping(const controller::SendProbe& send) {
         return;
     later(travel, [this, arrival = *arrival, answer = *answer, source = probe.destination,
                    destination = probe.source] {
-        if (answer.kind == detour::probe::Kind::icmp)
-            give(controller::IcmpReply{arrival, source, destination, answer.message});
-        else
-            give(controller::SegmentReply{answer.kind, arrival, source, destination,
-                                          answer.message});
+        give(controller::ProbeReply{answer.kind, arrival, source, destination, answer.message});
     });
 }
 

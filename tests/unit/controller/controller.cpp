@@ -269,8 +269,8 @@ TEST_CASE("a reply by an interface that is no uplink, or a strange one, is no ev
     const std::vector<std::uint8_t> noise(64, 0);
     const Address host = *Address::parse("192.0.2.129");
     const Address us = *Address::parse("192.0.2.2");
-    box.give(controller::IcmpReply{std::nullopt, host, us, noise});
-    box.give(controller::IcmpReply{provider, host, us, noise});
+    box.give(controller::ProbeReply{detour::probe::Kind::icmp, std::nullopt, host, us, noise});
+    box.give(controller::ProbeReply{detour::probe::Kind::icmp, provider, host, us, noise});
     CHECK(box.records().size() == before);
 }
 
