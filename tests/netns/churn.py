@@ -90,12 +90,8 @@ class Churn(unittest.TestCase):
 
     def assert_whole(self, name: str, ends: tuple, rate: int, during):
         """A stream of that name loses nothing while `during` runs."""
-        def streams(rate: int) -> list:
-            stream = Stream(self.lab, name, *ends, rate=rate)
-            self.addCleanup(stream.abandon)
-            stream.wait_for_packets()
-            return [stream]
-        print(f"    {name}: {carry(streams, rate, during)[0]}")
+        result, = carry(lambda rate: [Stream(self.lab, name, *ends, rate=rate)], rate, during)
+        print(f"    {name}: {result}")
 
     def sent(self) -> dict:
         return {item["name"]: item["out_packets"] for item in self.box.telemetry("/detour/ports")["items"].values()}

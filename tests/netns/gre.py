@@ -100,12 +100,8 @@ class Gre(unittest.TestCase):
             self.assertEqual(self.outside.ping(one.customer, source=OUTSIDE), 3)
 
     def streams(self, dialect, rate: int) -> list:
-        made = [Stream(self.lab, f"{dialect.name}-out", self.customer, dialect.customer, self.outside, OUTSIDE, rate=rate),
+        return [Stream(self.lab, f"{dialect.name}-out", self.customer, dialect.customer, self.outside, OUTSIDE, rate=rate),
                 Stream(self.lab, f"{dialect.name}-in", self.outside, OUTSIDE, self.customer, dialect.customer, rate=rate)]
-        for stream in made:
-            self.addCleanup(stream.abandon)
-            stream.wait_for_packets()
-        return made
 
     def test_streams_lose_nothing_and_the_partners_kernel_finds_no_error(self):
         for one in DIALECTS:

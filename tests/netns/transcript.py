@@ -107,9 +107,8 @@ class Transcript(unittest.TestCase):
             raise
 
     def screen(self, **how) -> str:
-        text = self.does("status", **how)
+        text = self.narrow("status", **how)
         self.assertLessEqual(len(text.splitlines()), 23, "one screen")
-        self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
         return text
 
     def narrow(self, *words: str, **how) -> str:

@@ -40,13 +40,9 @@ class Tunnel(unittest.TestCase):
         # Neighbours that were quiet are found again before anything is counted.
         customer.wait_for_ping(OUTSIDE, 5, source=CUSTOMER["mail"])
         customer.wait_for_ping(OUTSIDE6, 5, source=CUSTOMER["web6"])
-        made = [Stream(self.lab, f"{self._testMethodName[:20]}-{name}", *ends, rate=rate) for name, *ends in (
+        return [Stream(self.lab, f"{self._testMethodName[:20]}-{name}", *ends, rate=rate) for name, *ends in (
             ("out4", customer, CUSTOMER["mail"], outside, OUTSIDE), ("in4", outside, OUTSIDE, customer, CUSTOMER["mail"]),
             ("out6", customer, CUSTOMER["web6"], outside, OUTSIDE6), ("in6", outside, OUTSIDE6, customer, CUSTOMER["web6"]))]
-        for stream in made:
-            self.addCleanup(stream.abandon)
-            stream.wait_for_packets()
-        return made
 
     def assert_nothing_lost(self, during) -> int:
         """At 20,000 packets a second, or what the machine carries of it. Returns how many arrived."""
@@ -120,6 +116,9 @@ class Tunnel(unittest.TestCase):
         silences = []
         for _ in range(3):
             first, streams = self.box.dataplane_pid(), self.streams(1000)
+            for stream in streams:
+                self.addCleanup(stream.abandon)
+                stream.wait_for_packets()
             os.kill(first, signal.SIGKILL)
             process.wait_until(lambda first=first: self.box.dataplane_pid() not in (None, first), 5, "a new data plane")
             time.sleep(2.5)

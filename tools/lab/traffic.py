@@ -112,7 +112,7 @@ class Stream:
 def carry(make, rate: int, during, *, least: int = 500, say=print) -> list:
     """Streams that lose nothing and bring nothing twice while `during()` runs; their results.
 
-    `make(rate)` starts them. When packets are missing, the same streams alone say whose fault that is: if they lose,
+    `make(rate)` makes them. When packets are missing, the same streams alone say whose fault that is: if they lose,
     too, the machine does not carry that rate at the moment, and the next try has half of it. What is lost twice where
     the streams alone lose nothing, or comes twice, or is lost at less than `least` a second, is raised as Failed.
     """
@@ -138,8 +138,14 @@ def carry(make, rate: int, during, *, least: int = 500, say=print) -> list:
 
 
 def _results(streams: list, during) -> dict:
-    during()
-    return {stream.name: stream.stop() for stream in streams}
+    try:
+        for stream in streams:
+            stream.wait_for_packets()
+        during()
+        return {stream.name: stream.stop() for stream in streams}
+    finally:
+        for stream in streams:
+            stream.abandon()
 
 
 def _wrong(results: dict) -> str:
