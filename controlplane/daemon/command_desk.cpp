@@ -4,6 +4,7 @@
 
 #include <asio/post.hpp>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "controlplane/observe/decision_json.h"
@@ -56,11 +57,17 @@ api::Response CommandDesk::submit(const nlohmann::json& request) {
         future = waiting_[command.number].get_future();
     }
     asio::post(loop_, [this, command, request]() mutable {
-        const auto deed = deed_of(request, *handlers_.config());
+        std::optional<controller::Command::Deed> deed;
+        std::string_view missing = "the name, since the configuration changed";
+        try {
+            deed = deed_of(request, *handlers_.config());
+        } catch (const nlohmann::json::exception&) {
+            missing = "fields of the types that are read";
+        }
         if (!deed) {
             controller::CommandAnswer refusal{
                 command.number, controller::CommandAnswer::Verdict::refused, {}, 0};
-            refusal.why.missing = "the name, since the configuration changed";
+            refusal.why.missing = missing;
             return answer(refusal);
         }
         command.deed = *deed;
@@ -92,19 +99,26 @@ void CommandDesk::answer(const controller::CommandAnswer& answer) {
 }
 
 api::Response CommandDesk::configure(const nlohmann::json& wish) {
-    return ask_loop(handlers_.configure, wish, configure_patience);
+    return ask_loop([this, wish](const auto& answer) { handlers_.configure(wish, answer); },
+                    configure_patience);
 }
 
 api::Response CommandDesk::log_level(const nlohmann::json& wish) {
-    return ask_loop(handlers_.log_level, wish, patience);
+    return ask_loop([this, wish](const auto& answer) { handlers_.log_level(wish, answer); },
+                    patience);
 }
 
-api::Response CommandDesk::ask_loop(const Ask& ask, const nlohmann::json& wish, Duration limit) {
+api::Response CommandDesk::ask(std::function<api::Response()> question) {
+    return ask_loop([question = std::move(question)](const auto& answer) { answer(question()); },
+                    patience);
+}
+
+api::Response CommandDesk::ask_loop(Question question, Duration limit) {
     const auto promise = std::make_shared<std::promise<api::Response>>();
     std::future<api::Response> future = promise->get_future();
-    asio::post(loop_, [&ask, wish, promise] {
+    asio::post(loop_, [question = std::move(question), promise] {
         try {
-            ask(wish,
+            question(
                 [promise](api::Response response) { promise->set_value(std::move(response)); });
         } catch (const nlohmann::json::exception& error) {
             // A field of another type than is read: the sender's fault, nothing was done yet.
@@ -112,16 +126,6 @@ api::Response CommandDesk::ask_loop(const Ask& ask, const nlohmann::json& wish, 
         }
     });
     if (future.wait_for(limit) != std::future_status::ready)
-        return too_late();
-    return future.get();
-}
-
-api::Response CommandDesk::ask(std::function<api::Response()> question) {
-    const auto promise = std::make_shared<std::promise<api::Response>>();
-    std::future<api::Response> future = promise->get_future();
-    asio::post(loop_,
-               [question = std::move(question), promise] { promise->set_value(question()); });
-    if (future.wait_for(patience) != std::future_status::ready)
         return too_late();
     return future.get();
 }

@@ -50,8 +50,9 @@ class CommandDesk {
     void answer(const controller::CommandAnswer& answer);
 
  private:
-    [[nodiscard]] api::Response ask_loop(const Ask& ask, const nlohmann::json& wish,
-                                         Duration limit);
+    // An HTTP thread: the question on the loop, and its answer.
+    using Question = std::function<void(std::function<void(api::Response)>)>;
+    [[nodiscard]] api::Response ask_loop(Question question, Duration limit);
 
     asio::io_context& loop_;
     Handlers handlers_;

@@ -40,7 +40,8 @@ api::Response LogDesk::ask(const json& wish) {
                 wanted->rooms.emplace(room, level);
         }
         std::erase_if(wanted->rooms, [&](const auto& own) { return own.second == wanted->level; });
-        const auto seconds = wish.value("for_s", std::uint64_t{0});
+        constexpr std::uint64_t longest = std::chrono::seconds(longest_time).count();
+        const auto seconds = std::min(wish.value("for_s", std::uint64_t{0}), longest);
         if (seconds == 0)
             base_.reset();
         else if (!base_)
@@ -48,7 +49,7 @@ api::Response LogDesk::ask(const json& wish) {
         timer_.cancel();
         use(*wanted);
         if (base_)
-            return_after(std::min<Duration>(std::chrono::seconds(seconds), longest_time));
+            return_after(std::chrono::seconds(seconds));
         say_(fmt::format("log levels are {} by {}{}", to_string(*wanted), wish.value("actor", "?"),
                          seconds == 0 ? "" : fmt::format(", for {} s", seconds)));
     }
