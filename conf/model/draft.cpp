@@ -56,9 +56,7 @@ std::optional<std::uint16_t> Draft::mtu_of(const PortDraft& port) const {
     const PortDraft* parent = port.parent ? find_port(port.parent->value) : nullptr;
     if (parent == nullptr || parent->is_vlan())
         return Port{}.mtu;
-    return parent->mtu || !parent->mtu.was_given
-               ? std::optional(parent->mtu ? parent->mtu->value : Port{}.mtu)
-               : std::nullopt;
+    return mtu_of(*parent);
 }
 
 bool Draft::protects(Family family) const {

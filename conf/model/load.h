@@ -22,14 +22,14 @@ namespace detour::model {
 
 struct Versions;  // versions.h
 
-// Errors come sorted by position, warnings among them.
+// Errors come sorted by position, warnings among them. `now` says which overrides are in force.
 [[nodiscard]] std::expected<Config, Diagnostics> load(const std::filesystem::path& file,
-                                                      WallTime now = {});
+                                                      WallTime now);
 
 // `name` stands for the file in messages, and relative file names are relative to its directory.
 [[nodiscard]] std::expected<Config, Diagnostics> parse(std::string_view text,
                                                        const std::filesystem::path& name,
-                                                       WallTime now = {});
+                                                       WallTime now);
 
 // As a detour of other versions would: tests hold the promise of `version:` by it.
 [[nodiscard]] std::expected<Config, Diagnostics> parse(std::string_view text,

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 
 #include "conf/model/load.h"
@@ -65,12 +66,6 @@ int submit(const Context& context, const json& body) {
     return exit_code::ok;
 }
 
-// Empty: the operator stays connected.
-std::string cut(const model::Config& before, const model::Config& after) {
-    const auto session = management_session();
-    return session ? model::cuts(*session, before, after) : std::string();
-}
-
 int refuse_cut(const Context& context, const std::string& why) {
     return refuse(context,
                   fmt::format("refused: {}; nothing was changed. Do it from a console, or by "
@@ -93,7 +88,7 @@ int apply(const Context& context, const Wish& wish) {
     if (!compared)
         return compared.error();
     const auto& [running, candidate, difference] = *compared;
-    if (const std::string why = cut(running.config, candidate.config); !why.empty())
+    if (const std::string why = cut_by(running.config, candidate.config); !why.empty())
         return refuse_cut(context, why);
     if (difference.is_heavy()) {
         if (context.output == Output::text)
@@ -118,9 +113,10 @@ int roll_back(const Context& context, const Wish& wish) {
         body["revision"] = *wish.revision;
     if (const auto text = number ? store.text(*number) : std::unexpected(std::string())) {
         const auto running = find_running(context);
-        const auto then = model::parse(*text, context.options.config_file);
+        const auto then =
+            model::parse(*text, context.options.config_file, std::chrono::system_clock::now());
         if (running && then)
-            if (const std::string why = cut(running->config, *then); !why.empty())
+            if (const std::string why = cut_by(running->config, *then); !why.empty())
                 return refuse_cut(context, why);
     }
     return submit(context, body);

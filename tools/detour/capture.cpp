@@ -259,7 +259,7 @@ void report(const Context& context, const Wish& wish, const std::vector<TapWish>
 }
 
 int capture(const Context& context, const Wish& wish) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return refuse(fmt::format("{} has errors: detour check says which",
                                   context.options.config_file.string()),

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 
 #include "conf/model/load.h"
@@ -67,7 +68,7 @@ std::vector<std::string> names(const Context& context, std::string_view kind) {
                 result.emplace_back(verb.name);
         return result;
     }
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return result;
     for (const model::PrefixSet& set : config->prefix_sets) {

@@ -102,4 +102,9 @@ std::optional<model::ManagementSession> management_session() {
     return session;
 }
 
+std::string cut_by(const model::Config& before, const model::Config& after) {
+    const auto session = management_session();
+    return session ? model::cuts(*session, before, after) : std::string();
+}
+
 }  // namespace detour::command

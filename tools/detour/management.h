@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "conf/model/diff.h"
@@ -17,5 +18,8 @@ namespace detour::command {
 
 // "192.0.2.9 51234 192.0.2.1 22" without the interface.
 [[nodiscard]] std::optional<model::ManagementSession> parse_ssh_connection(std::string_view text);
+
+// Why `after` would cut the session of who asks. Empty: it stays.
+[[nodiscard]] std::string cut_by(const model::Config& before, const model::Config& after);
 
 }  // namespace detour::command

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -97,7 +98,7 @@ std::vector<Row> rows_of(const model::Config& config) {
 }
 
 int neighbours(const Context& context) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return fail({ClientError::Kind::refused,
                      fmt::format("{} has errors: detour check says which",

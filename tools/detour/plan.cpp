@@ -15,13 +15,6 @@
 namespace detour::command {
 namespace {
 
-// Why an apply from here would be refused: it would cut the session of who asks. Empty: nothing.
-std::string refusal(const Comparison& compared) {
-    const auto session = management_session();
-    return session ? model::cuts(*session, compared.running.config, compared.candidate.config)
-                   : std::string();
-}
-
 void print(const Comparison& compared, const std::filesystem::path& file) {
     const auto& [running, candidate, difference] = compared;
     if (!running.is_told)
@@ -39,7 +32,8 @@ void print(const Comparison& compared, const std::filesystem::path& file) {
     print_difference(difference);
     if (!candidate.config.warnings.empty())
         fmt::print("warnings: {}; detour check shows them\n", candidate.config.warnings.size());
-    if (const std::string why = refusal(compared); !why.empty())
+    if (const std::string why = cut_by(compared.running.config, compared.candidate.config);
+        !why.empty())
         fmt::print("next: a console, or another address: from here apply refuses, since {}\n", why);
     else
         fmt::print("next: detour apply --confirm 120s \"why\"\n");
@@ -56,7 +50,7 @@ int plan(const Context& context, const std::filesystem::path& file) {
         document["file"] = file.string();
         document["revision"] = compared->running.number;
         document["is_pending"] = !difference.is_empty();
-        const std::string why = refusal(*compared);
+        const std::string why = cut_by(compared->running.config, compared->candidate.config);
         document["refused"] = why.empty() ? nlohmann::json(nullptr) : nlohmann::json(why);
         fmt::print("{}\n", document.dump(2));
     } else {

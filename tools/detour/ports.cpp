@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "conf/model/load.h"
@@ -33,7 +34,7 @@ std::string text(const json& entry, const char* name) {
 
 // The data plane's answer, if the configuration says (or there is none to say) that there is one.
 bool is_kernel_kind(const Context& context) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     return config && config->dataplane.kind == model::DataplaneKind::kernel;
 }
 
@@ -66,7 +67,7 @@ json from_kernel(const json& link) {
 enum class Wanted { ports, tunnels };
 
 Entries from_kernel(const Context& context, Wanted wanted) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     std::vector<json> entries;
     const auto add = [&](const std::string& name, const model::Underlay* underlay) {
         const auto links = ip({"-s", "link", "show", "dev", name});

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 
@@ -182,7 +183,7 @@ void print_json(const std::vector<Found>& all, const Nexthops& nexthops) {
 }
 
 int routes(const Context& context, const std::string& filter) {
-    const auto loaded = model::load(context.options.config_file);
+    const auto loaded = model::load(context.options.config_file, std::chrono::system_clock::now());
     const model::Config* const config = loaded ? &*loaded : nullptr;
     const bool is_prefix = Address::parse(filter) || Prefix::parse(filter);
     const auto only = number_of_table(config, filter);

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -93,7 +94,7 @@ std::expected<std::vector<supervise::Command>, std::string> commands_for(
 
 int run(const Context& context, Duration stop_time, const std::string& only) {
     const program::Options& options = context.options;
-    const auto config = model::load(options.config_file);
+    const auto config = model::load(options.config_file, std::chrono::system_clock::now());
     fmt::print(stderr, "{}", model::to_string(config ? config->warnings : config.error()));
     if (!config)
         return fail(ExitCode::configuration, "the configuration has errors: nothing was started");

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "conf/model/load.h"
@@ -212,7 +213,7 @@ int trace_kernel(const Context& context, const model::Config& config, const Flow
 }
 
 int trace(const Context& context, const std::vector<std::string>& words) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return refuse(fmt::format("{} has errors: detour check says which",
                                   context.options.config_file.string()),

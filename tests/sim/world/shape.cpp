@@ -116,7 +116,7 @@ std::shared_ptr<const detour::model::Config> config_of(const Shape& shape) {
     const std::lock_guard lock(mutex);
     auto& config = known[shape];
     if (!config) {
-        auto read = detour::model::parse(to_yaml(shape), "/simulated.yaml");
+        auto read = detour::model::parse(to_yaml(shape), "/simulated.yaml", {});
         if (!read)
             throw std::runtime_error(detour::model::to_string(read.error()));
         config = std::make_shared<const detour::model::Config>(std::move(*read));

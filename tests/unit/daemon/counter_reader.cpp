@@ -12,7 +12,8 @@ using detour::daemon::parse_counters;
 namespace {
 
 const detour::model::Config& story() {
-    static const auto config = detour::model::load(SOURCE_DIR "/conf/examples/two-provider.yaml");
+    static const auto config =
+        detour::model::load(SOURCE_DIR "/conf/examples/two-provider.yaml", {});
     return *config;
 }
 

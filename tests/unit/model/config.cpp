@@ -17,7 +17,7 @@ Address address(const char* text) {
 }
 
 Config two_provider() {
-    const auto config = load(SOURCE_DIR "/conf/examples/two-provider.yaml");
+    const auto config = load(SOURCE_DIR "/conf/examples/two-provider.yaml", {});
     REQUIRE_MESSAGE(config, to_string(config.error()));
     return *config;
 }
@@ -90,7 +90,7 @@ TEST_CASE("names, roles and next hops are looked up in one place") {
 }
 
 TEST_CASE("every key is heeded") {
-    const auto loaded = load(SOURCE_DIR "/tests/config/good/every-key.yaml");
+    const auto loaded = load(SOURCE_DIR "/tests/config/good/every-key.yaml", {});
     REQUIRE_MESSAGE(loaded, to_string(loaded.error()));
     const Config& config = *loaded;
     CHECK(config.router.asn == AsNumber(4200000000));
@@ -143,7 +143,7 @@ TEST_CASE("every key is heeded") {
 }
 
 TEST_CASE("in kind kernel a port is the interface that it names") {
-    const auto config = load(SOURCE_DIR "/conf/examples/kernel-container.yaml");
+    const auto config = load(SOURCE_DIR "/conf/examples/kernel-container.yaml", {});
     REQUIRE_MESSAGE(config, to_string(config.error()));
     CHECK(config->interface_name(PortId(0)) == "eth0");
     CHECK(config->interface_name(UplinkId(0)) == "eth0");

@@ -32,7 +32,7 @@ TEST_CASE("every example reads back from its effective YAML as the same configur
         const std::vector<Setting> settings = effective(config);
         const std::string yaml = to_yaml(settings);
         CAPTURE(yaml);
-        const auto again = parse(yaml, config.file);
+        const auto again = parse(yaml, config.file, {});
         REQUIRE_MESSAGE(again, (again ? "" : to_string(again.error())));
         const std::vector<Setting> others = effective(*again);
         REQUIRE(others.size() == settings.size());
@@ -66,7 +66,7 @@ TEST_CASE("every key of the configuration is in the effective one of some exampl
                                  "overrides: {night: {owner: anna, until: "
                                  "2026-11-22T06:00Z, set: {router.mode: "
                                  "advise}}}\n",
-                             "t.yaml");
+                             "t.yaml", {});
     REQUIRE(night);
     const Config tagged = example(
         "minimal", {{R"(xcon0: {device: "0000:3b:00.1",)", "xcon0: {parent: wan0, vlan: 20,"}});

@@ -35,7 +35,7 @@ using Replacements = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] inline Config example(const std::string& name,
                                     const Replacements& replacements = {}) {
     auto config =
-        parse(example_text(name, replacements), SOURCE_DIR "/conf/examples/" + name + ".yaml");
+        parse(example_text(name, replacements), SOURCE_DIR "/conf/examples/" + name + ".yaml", {});
     REQUIRE_MESSAGE(config, (config ? "" : to_string(config.error())));
     return std::move(*config);
 }

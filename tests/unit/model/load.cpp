@@ -49,7 +49,7 @@ TEST_CASE("more than 256 rules are warned about, after aggregation") {
     const auto rules = [](const std::string& prefixes) {
         const auto config =
             parse(replaced(minimal(), "[198.51.100.0/24]", "[" + prefixes + "198.51.100.0/24]"),
-                  "t.yaml");
+                  "t.yaml", {});
         REQUIRE(config);
         std::size_t count = 0;
         for (const Diagnostic& warning : config->warnings)
@@ -79,7 +79,7 @@ TEST_CASE("what no box has is refused before it costs time") {
           {replaced(minimal(), "prefix-sets:\n", "prefix-sets:\n" + many(5000, "{prefixes: []}")),
            "more than 1000 prefix sets"},
           {minimal() + targets + "44.9.9.9]}\n", "more than 1000 targets"}}) {
-        const auto config = parse(text, "t.yaml");
+        const auto config = parse(text, "t.yaml", {});
         REQUIRE_FALSE(config);
         bool is_said = false;
         for (const Diagnostic& diagnostic : config.error())
@@ -93,11 +93,11 @@ TEST_CASE("a thousand prefixes are no effort") {
     for (int i = 0; i < 1000; ++i)
         prefixes += "44." + std::to_string(i / 100) + "." + std::to_string(i % 100 * 2) + ".0/24, ";
     CHECK(parse(replaced(minimal(), "[198.51.100.0/24]", "[" + prefixes + "198.51.100.0/24]"),
-                "t.yaml"));
+                "t.yaml", {}));
 }
 
 TEST_CASE("errors are sorted by their place, whatever stage found them") {
-    const auto config = load(SOURCE_DIR "/tests/config/bad/several-at-once.yaml");
+    const auto config = load(SOURCE_DIR "/tests/config/bad/several-at-once.yaml", {});
     REQUIRE_FALSE(config);
     REQUIRE(config.error().size() == 5);
     for (std::size_t i = 1; i < config.error().size(); ++i)
@@ -108,7 +108,7 @@ TEST_CASE("a file that cannot be read is an error like others") {
     for (const auto& [file, part] :
          {std::pair<const char*, const char*>{SOURCE_DIR "/no-such-file.yaml", "cannot be read"},
           {SOURCE_DIR, "this is a directory"}}) {
-        const auto config = load(file);
+        const auto config = load(file, {});
         REQUIRE_FALSE(config);
         REQUIRE(config.error().size() == 1);
         CHECK(config.error()[0].message.find(part) != std::string::npos);
@@ -121,11 +121,11 @@ TEST_CASE("relative file names are relative to the configuration, absolute ones 
         return replaced(minimal(), "asn: 64496}", "asn: 64496, password-file: " + file + "}");
     };
     const auto relative =
-        parse(with("../examples/keys/provider"), SOURCE_DIR "/conf/examples/t.yaml");
+        parse(with("../examples/keys/provider"), SOURCE_DIR "/conf/examples/t.yaml", {});
     REQUIRE(relative);
     CHECK(relative->warnings.empty());
     CHECK(relative->uplinks[0].bgp->password_file == SOURCE_DIR "/conf/examples/keys/provider");
-    const auto absolute = parse(with(SOURCE_DIR "/conf/examples/keys/provider"), "/etc/t.yaml");
+    const auto absolute = parse(with(SOURCE_DIR "/conf/examples/keys/provider"), "/etc/t.yaml", {});
     REQUIRE(absolute);
     CHECK(absolute->uplinks[0].bgp->password_file == SOURCE_DIR "/conf/examples/keys/provider");
 }
@@ -154,7 +154,7 @@ TEST_CASE("a damaged configuration is refused or read, but never more") {
                     text.insert(place, text.substr(random() % text.size(), random() % 60));
             }
         }
-        const auto config = parse(text, SOURCE_DIR "/tests/config/good/t.yaml");
+        const auto config = parse(text, SOURCE_DIR "/tests/config/good/t.yaml", {});
         if (!config) {
             REQUIRE(has_errors(config.error()));
             for (const Diagnostic& diagnostic : config.error()) {
@@ -172,5 +172,5 @@ TEST_CASE("a damaged configuration is refused or read, but never more") {
 TEST_CASE("any cut of a configuration is refused or read") {
     const std::string whole = text_of("conf/examples/two-provider.yaml");
     for (std::size_t size = 0; size < whole.size(); size += 7)
-        (void)parse(std::string_view(whole).substr(0, size), "t.yaml");
+        (void)parse(std::string_view(whole).substr(0, size), "t.yaml", {});
 }

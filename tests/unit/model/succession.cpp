@@ -77,7 +77,7 @@ TEST_CASE("another order of uplinks is another preference, and is kept") {
     const auto end = text.find("prefix-sets:");
     text = text.substr(0, start) + text.substr(middle, end - middle) +
            text.substr(start, middle - start) + text.substr(end);
-    const auto parsed = parse(text, before.file);
+    const auto parsed = parse(text, before.file, {});
     REQUIRE(parsed);
     const Config after = keep_places(*parsed, before);
     CHECK(names(after.uplinks) == "partner provider");

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 
 #include "conf/model/load.h"
@@ -91,7 +92,7 @@ void print_json(const Findings& findings, int code) {
 }
 
 int examine(const Context& context, bool has_all) {
-    const auto config = model::load(context.options.config_file);
+    const auto config = model::load(context.options.config_file, std::chrono::system_clock::now());
     if (!config)
         return fail({ClientError::Kind::refused,
                      fmt::format("{} has errors, and without it there is nothing to examine for: "
