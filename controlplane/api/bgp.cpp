@@ -48,7 +48,7 @@ std::expected<std::size_t, Response> count_of(std::string_view text) {
 std::expected<RouteQuery, Response> query_of(const Request& request) {
     RouteQuery query;
     const std::string_view direction = request.parameter("direction");
-    if (direction != "" && direction != "in" && direction != "out")
+    if (!direction.empty() && direction != "in" && direction != "out")
         return std::unexpected(failure(422, "direction is in or out"));
     if (direction == "out")
         query.direction = RouteQuery::Direction::out;

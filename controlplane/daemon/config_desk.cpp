@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::hours longest_trial{24};
+constexpr std::chrono::seconds longest_trial = std::chrono::hours(24);
 
 std::string text_of(const json& wish, const char* name) {
     return wish.contains(name) && wish.at(name).is_string() ? wish.at(name).get<std::string>()
@@ -161,8 +161,11 @@ void ConfigDesk::ask(const json& wish, const Answer& answer) {
         return answer(api::failure(409, "another change is being made", "try again in a moment"));
     if (what == "confirm")
         return confirm(wish, answer);
-    if (what == "rollback")
-        return rollback(wish, std::move(change), answer);
+    if (what == "rollback") {
+        const auto wanted = number_of(wish, "revision");
+        change.of = wanted ? wanted : standing_.previous;
+        return rollback(std::move(change), answer);
+    }
     if (const auto trial = trial_text())
         return answer(api::failure(409, *trial, "detour confirm, or detour rollback"));
     if (what == "apply")
@@ -195,7 +198,8 @@ void ConfigDesk::apply(const json& wish, Wish change, const Answer& answer) {
             fmt::format("{} was changed since it was looked at", options_.config_file.string()),
             "detour plan, and apply again"));
     if (const auto seconds = number_of(wish, "confirm_s"))
-        change.trial = std::min<Duration>(std::chrono::seconds(*seconds), longest_trial);
+        change.trial =
+            std::chrono::seconds(std::min<std::uint64_t>(*seconds, longest_trial.count()));
     this->change(std::move(*text), std::move(change), answer);
 }
 
@@ -212,10 +216,8 @@ void ConfigDesk::confirm(const json& wish, const Answer& answer) {
     answer({200, {{"accepted", true}, {"revision", revision_.number}}});
 }
 
-void ConfigDesk::rollback(const json& wish, Wish change, const Answer& answer) {
+void ConfigDesk::rollback(Wish change, const Answer& answer) {
     change.kind = revision::Kind::rollback;
-    const auto wanted = number_of(wish, "revision");
-    change.of = wanted ? wanted : standing_.previous;
     if (!change.of)
         return answer(
             api::failure(409, "there is no revision to go back to", "detour revisions lists them"));
@@ -247,9 +249,7 @@ std::expected<ConfigDesk::Prepared, api::Response> ConfigDesk::prepare(std::stri
     if (prepared.config->dataplane.kind != running_->dataplane.kind)
         return std::unexpected(api::failure(409, "dataplane.kind cannot change while detour runs",
                                             "stop both planes, and start them with this file"));
-    const bool is_own =
-        wish.actor == own_actor;  // a trial that was not confirmed ends all the same
-    if (std::string needed = needed_uplink(*prepared.config); !needed.empty() && !is_own)
+    if (std::string needed = needed_uplink(*prepared.config); !needed.empty() && !wish.ends_trial)
         return std::unexpected(api::failure(409, std::move(needed),
                                             "nothing was changed; move it first: detour move SET "
                                             "--to UPLINK"));

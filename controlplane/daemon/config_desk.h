@@ -91,6 +91,7 @@ class ConfigDesk {
         std::optional<Duration> trial;       // apply
         std::string set_aside;               // rollback: the file's digest
         bool accepts_restart = false;
+        bool ends_trial = false;  // that nobody confirmed: it ends all the same
     };
     // Everything about a change that was judged and may be made.
     struct Prepared {
@@ -104,7 +105,7 @@ class ConfigDesk {
 
     void apply(const nlohmann::json& wish, Wish change, const Answer& answer);
     void confirm(const nlohmann::json& wish, const Answer& answer);
-    void rollback(const nlohmann::json& wish, Wish change, const Answer& answer);
+    void rollback(Wish change, const Answer& answer);
     void change(std::string text, Wish wish, const Answer& answer);
     [[nodiscard]] std::expected<Prepared, api::Response> prepare(std::string text, Wish wish) const;
     [[nodiscard]] std::string needed_uplink(const model::Config& next) const;
@@ -112,6 +113,7 @@ class ConfigDesk {
                 const DataplaneLink::Taken& taken);
     void settle(const Prepared& prepared);
     void start_trial(Duration length);
+    void end_trial_in(Duration time);
     void give_up_trial();
     void follow_time();
     void end_overrides(WallTime now);

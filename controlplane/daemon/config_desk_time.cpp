@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "conf/model/load.h"
 #include "conf/model/overrides.h"
@@ -24,7 +25,11 @@ constexpr Duration shortest_look = std::chrono::milliseconds(100);
 
 void ConfigDesk::start_trial(Duration length) {
     standing_.trial = revision::Trial{io::wall_now() + length, revision::boot_id()};
-    trial_timer_.expires_after(length);
+    end_trial_in(length);
+}
+
+void ConfigDesk::end_trial_in(Duration time) {
+    trial_timer_.expires_after(time);
     trial_timer_.async_wait([this](const asio::error_code& error) {
         if (!error)
             give_up_trial();
@@ -38,20 +43,21 @@ void ConfigDesk::give_up_trial() {
         return;
     handlers_.warn(fmt::format("revision {} was not confirmed: back to revision {}",
                                revision_.number, standing_.previous.value_or(0)));
-    ask({{"do", "rollback"},
-         {"actor", own_actor},
-         {"reason", "not confirmed in time"},
-         {"restart", true}},
-        [this](const api::Response& response) {
-            if (response.status == 200)
-                return;
+    const Answer answer = [this](const api::Response& response) {
+        if (response.status != 200) {
             handlers_.warn(response.body.value("error", "the rollback was refused"));
-            trial_timer_.expires_after(std::chrono::seconds(1));
-            trial_timer_.async_wait([this](const asio::error_code& error) {
-                if (!error)
-                    give_up_trial();
-            });
-        });
+            end_trial_in(std::chrono::seconds(1));
+        }
+    };
+    if (is_busy_)
+        return answer(api::failure(409, "another change is being made"));
+    Wish end;
+    end.actor = own_actor;
+    end.reason = "not confirmed in time";
+    end.of = standing_.previous;
+    end.accepts_restart = true;
+    end.ends_trial = true;
+    rollback(std::move(end), answer);
 }
 
 void ConfigDesk::follow_time() {

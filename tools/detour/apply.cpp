@@ -174,7 +174,7 @@ Action declare_reload(CLI::App& arguments) {
     arguments.footer(footer);
     return [wish](const Context& context) {
         json body = request("reload", wish->change);
-        if (body["reason"] == "")
+        if (wish->change.reason().empty())
             body["reason"] = "read again";
         if (const auto candidate = read_candidate(context, context.options.config_file); !candidate)
             return exit_code::error;
