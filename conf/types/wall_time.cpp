@@ -20,10 +20,11 @@ std::unexpected<ParseError> refuse(std::size_t offset, std::string message) {
 // Exactly `count` digits at the start of `text`, which are taken away.
 std::optional<unsigned> take_number(std::string_view& text, std::size_t count) {
     const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (text.size() < count || !std::all_of(text.data(), text.data() + count, is_digit))
+    const std::string_view digits = text.substr(0, count);
+    if (digits.size() < count || !std::ranges::all_of(digits, is_digit))
         return std::nullopt;
     unsigned number = 0;
-    std::from_chars(text.data(), text.data() + count, number);
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
     text.remove_prefix(count);
     return number;
 }

@@ -59,9 +59,10 @@ void Controller::Machine::reconfigure(Instant now, const model::Config& next, Pa
 // Everything that is kept by an id.
 void Controller::Machine::renumber(Instant now, const Renumbering& ids) {
     std::vector<Link> now_links(config.uplinks.size(), Link{.since = now});
-    for (std::uint16_t i = 0; i < links.size(); ++i)
-        if (const auto uplink = ids(UplinkId(i)))
-            now_links[uplink->value] = links[i];
+    std::uint16_t old_id = 0;
+    for (const Link& link : links)
+        if (const auto uplink = ids(UplinkId(old_id++)))
+            now_links[uplink->value] = link;
     links = std::move(now_links);
     sessions = renumbered(sessions, ids);
     path_mtus = renumbered(path_mtus, ids);

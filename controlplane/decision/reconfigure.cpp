@@ -137,9 +137,10 @@ void Decider::Machine::take_over_uplinks(Before& before, const Places& of_uplink
         uplinks[to] = std::move(before.uplinks[u]);
         uplinks[to].shares_fate = std::move(fates);
     }
-    for (std::uint16_t t = 0; t < before.heard.size(); ++t)
-        if (const auto target = ids(TargetId(t)); target && target->value < heard.size())
-            heard[target->value] = before.heard[t];
+    std::uint16_t old_id = 0;
+    for (const auto& heard_before : before.heard)
+        if (const auto target = ids(TargetId(old_id++)); target && target->value < heard.size())
+            heard[target->value] = heard_before;
 }
 
 void Decider::Machine::take_over_block(Before& before, std::uint32_t from, std::uint32_t to,

@@ -49,7 +49,7 @@ bool add(Plan& plan, const Rule& rule) {
     if (!rule.source || rule.is_inverted) {
         plan.unsupported += step.verdict == Verdict::unsupported ? 1 : 0;
         const bool is_last = step.verdict && !step.destination;
-        (plan.sources.empty() ? plan.before : plan.after).push_back(std::move(step));
+        (plan.sources.empty() ? plan.before : plan.after).push_back(step);
         return !is_last;
     }
     if (!plan.after.empty()) {
@@ -62,7 +62,7 @@ bool add(Plan& plan, const Rule& rule) {
     if (step.destination)
         step = punt();  // by source and destination at once: all of the source is the kernel's
     plan.unsupported += step.verdict == Verdict::unsupported ? 1 : 0;
-    plan.sources.push_back({*rule.source, std::move(step)});
+    plan.sources.push_back({*rule.source, step});
     return true;
 }
 
