@@ -108,12 +108,15 @@ class Forwarding(unittest.TestCase):
             scene.customer.sh("ping -c 3 -i 0.1 -W 1 -M do -s 4000 -I 198.51.100.10 203.0.113.10", check=False)
             self.assertEqual(scene.box.drops()["bad-total-length"], 3)
 
-    def test_two_workers_share_ports_that_have_one_queue(self):
+    def two_processors(self) -> list:
         processors = sorted(os.sched_getaffinity(0))
         if len(processors) < 2:
             self.skipTest("one processor")
+        return processors[:2]
+
+    def test_two_workers_share_ports_that_have_one_queue(self):
         with Lab("workers") as lab:
-            scene = Scene(lab, cores=processors[:2])
+            scene = Scene(lab, cores=self.two_processors())
             scene.start()
             results = carry(lambda rate: [
                 Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=rate),
@@ -126,11 +129,8 @@ class Forwarding(unittest.TestCase):
             self.assertTrue(all(worker["packets"] > least for worker in workers), workers)
 
     def test_two_workers_share_one_port_and_every_flow_keeps_its_order(self):
-        processors = sorted(os.sched_getaffinity(0))
-        if len(processors) < 2:
-            self.skipTest("one processor")
         with Lab("spread") as lab:
-            scene = Scene(lab, cores=processors[:2])
+            scene = Scene(lab, cores=self.two_processors())
             scene.start()
             streams = [Stream(lab, f"flow{n}", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=500)
                        for n in range(8)]
