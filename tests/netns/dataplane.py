@@ -144,6 +144,46 @@ class Forwarding(unittest.TestCase):
             self.assertLess(handed, 8000)
 
 
+class Reload(unittest.TestCase):
+    ROUNDS = 3
+    SPARE = 5  # tunnels at a time; there are counters for ten more than the two uplinks
+
+    def reload(self, box) -> dict:
+        box.command()
+        return box.telemetry("/detour/reload")
+
+    def carried(self, box) -> int:
+        """By the next hop to the provider, however often the workers were made anew."""
+        return next(item["packets"] for item in box.items("/detour/next_hops") if item.get("uplink") == "provider")
+
+    def test_tunnels_come_and_go_again_and_again(self):
+        with Lab("reload") as lab:
+            scene = Scene(lab)
+            scene.start()
+            box, before = scene.box, dict(scene.box.uplinks)
+            carried = self.carried(box)
+            for number in range(self.ROUNDS):
+                for i in range(self.SPARE):
+                    box.gre_uplink(f"spare{number}{i}", box.ports["xcon0"], local="192.0.2.66", remote="192.0.2.65",
+                                   key=100 + i, inner=(f"10.255.9.{2 * i}/31",))
+                self.assertEqual(self.reload(box)["result"], "taken")
+                # Nothing is new this time, nor may what is there be counted twice.
+                self.assertEqual(self.reload(box)["result"], "taken")
+                self.assertTrue(box.has_device(f"spare{number}0"))
+                box.uplinks = dict(before)
+                self.assertEqual(self.reload(box)["result"], "taken")
+                wait_until(lambda number=number: not box.has_device(f"spare{number}0"), 10, "the tunnels to be gone", every=0.1)
+            for i in range(11):
+                box.gre_uplink(f"many{i}", box.ports["xcon0"], local="192.0.2.66", remote="192.0.2.65", key=200 + i,
+                               inner=(f"10.255.9.{2 * i}/31",))
+            refused = self.reload(box)
+            self.assertEqual((refused["result"], refused["error"]),
+                             ("refused", "needs a new start: more uplinks or sets than counters"))
+            self.assertFalse(box.has_device("many0"))
+            self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+            self.assertGreaterEqual(self.carried(box), carried + 3)
+
+
 class Tunnel(unittest.TestCase):
     def test_gre_with_a_linux_kernel_carries_ping_udp_and_tcp_of_both_families_both_ways(self):
         with Lab("tunnel") as lab:
