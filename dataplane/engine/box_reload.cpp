@@ -53,6 +53,7 @@ void Box::Parts::rework(const std::function<void()>& change) {
         path_mtus.reset();
     }
     fabric->stop();
+    next_hops.restart();
     fabric.reset();
     change();
     if (auto made = make_fabric(); !made) {
