@@ -100,6 +100,8 @@ class Forwarding(unittest.TestCase):
             scene.start()
             said = scene.customer.sh("ping -c 3 -i 0.1 -M do -s 8972 -I 198.51.100.10 203.0.113.10")
             self.assertIn(" 3 received", said)
+            # The rings of larger frames are watched as well.
+            self.assertNotIn("may stop it", scene.box.process.said())
         with Lab("cut") as lab:
             scene = Scene(lab)
             scene.start()
@@ -182,6 +184,45 @@ class Reload(unittest.TestCase):
             self.assertFalse(box.has_device("many0"))
             self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
             self.assertGreaterEqual(self.carried(box), carried + 3)
+
+
+class Refused(unittest.TestCase):
+    """Frames that the kernel will not send cost themselves, and never the port."""
+
+    def refuse(self, lab, scene, count: int, command: str):
+        """Of what the command sends, each of `count` packets is dropped by name; whatever is beside it arrives."""
+        before, times = scene.box.drops()["transmit-refused"], []
+
+        def send():
+            times.append(scene.customer.sh(command, check=False))
+            time.sleep(0.5)
+        result, = carry(lambda rate: [Stream(lab, "beside", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10",
+                                             rate=rate)], 2000, send)
+        self.assertEqual(result.reordered, 0, str(result))
+        self.assertLess(result.longest_gap_ms, 500, str(result))
+        self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+        self.assertEqual(scene.box.drops()["transmit-refused"] - before, count * len(times))
+
+    def test_frames_beyond_the_far_ends_mtu_stop_nothing(self):
+        with Lab("refused") as lab:
+            scene = Scene(lab)
+            scene.start()
+            scene.provider.ip("link set wan mtu 1400")
+            ping = "ping -c {} -i {} -W 1 -M dont -s 1472 -I 198.51.100.10 203.0.113.10"
+            self.refuse(lab, scene, 1, ping.format(1, 1))
+            self.refuse(lab, scene, 100, ping.format(100, 0.01))
+            scene.box.process.wait_for_text(
+                "port wan0: the kernel refuses to send some frames, of 1514 octets for one: has the far end of phy-wan a", 5)
+            self.assertEqual(scene.box.process.said().count("refuses to send"), 1)
+
+    def test_what_a_filter_on_the_way_out_drops_stops_nothing(self):
+        with Lab("filter") as lab:
+            scene = Scene(lab)
+            scene.box.port_devices["wan0"] = "net_af_packet1,iface=phy-wan,qdisc_bypass=0"
+            scene.start()
+            scene.node.sh("nft 'add table netdev t; add chain netdev t c { type filter hook egress device phy-wan priority 0; }; "
+                          "add rule netdev t c ip protocol icmp ip length 1028 drop'")
+            self.refuse(lab, scene, 5, "ping -c 5 -i 0.2 -W 1 -s 1000 -I 198.51.100.10 203.0.113.10")
 
 
 class Tunnel(unittest.TestCase):
