@@ -30,7 +30,6 @@ using packet::HeaderOf;
 using packet::Ipv4Header;
 using packet::Ipv6Header;
 using packet::load;
-using packet::store;
 
 constexpr std::size_t prefetch_distance = 8;
 

@@ -100,14 +100,16 @@ class FrameToUs {
     const auto& header = header_at<Ipv6Header>(ip);
     const unsigned classes =
         first_octet::classes[header.source[0]] & first_octet::classes[header.destination[0]];
-    return ((header.version() == 6) & (header.total_length() <= size) & (header.hop_limit > 1) &
+    const unsigned is_whole = (header.total_length() <= size);
+    return ((header.version() == 6) & is_whole & (header.hop_limit > 1) &
             ((classes & first_octet::ordinary_ipv6) != 0)) != 0;
 }
 
 // The same.
 [[nodiscard]] inline bool is_ordinary_ipv6(const std::uint8_t* ip, std::size_t size) {
     const auto& header = header_at<Ipv6Header>(ip);
-    return (has_ordinary_ipv6_header(ip, size) &
+    const unsigned is_ordinary = has_ordinary_ipv6_header(ip, size);
+    return (is_ordinary &
             ((first_octet::classes[header.next_header] & first_octet::next_header) != 0)) != 0 &&
            !is_tcp_syn(header, header.total_length());
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "dataplane/engine/port/packet_ring.h"
 
+#include <fmt/format.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,19 +33,20 @@ std::uint8_t* mapping_of(int socket, std::size_t size) {
     struct stat about {};
     if (fstat(socket, &about) != 0)
         return nullptr;
+    const std::string wanted = fmt::format("socket:[{}]", about.st_ino);
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
         std::istringstream fields(line);
-        std::uintptr_t begin = 0;
-        std::uintptr_t end = 0;
+        void* begin = nullptr;
+        void* end = nullptr;
         char dash = 0;
-        std::string rights, offset, device;
+        std::string rights, offset, device, path;
         std::uint64_t inode = 0;
-        fields >> std::hex >> begin >> dash >> end >> rights >> offset >> device >> std::dec >>
-            inode;
-        if (line.ends_with("socket:[" + std::to_string(about.st_ino) + "]") &&
-            inode == about.st_ino && end - begin == size)
-            return reinterpret_cast<std::uint8_t*>(begin);
+        fields >> begin >> dash >> end >> rights >> offset >> device >> inode >> path;
+        auto* const start = static_cast<std::uint8_t*>(begin);
+        if (inode == about.st_ino && path == wanted &&
+            static_cast<std::uint8_t*>(end) == start + size)
+            return start;
     }
     return nullptr;
 }
