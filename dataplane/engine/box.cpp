@@ -252,6 +252,8 @@ void Box::Parts::open_capture() {
 
 void Box::Parts::follow_links() {
     carriers->follow();
+    for (Port& port : ports)
+        port.tell_of_refusals();
     next_link_poll = engine_now() + carriers->patience();
 }
 

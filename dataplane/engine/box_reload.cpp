@@ -18,7 +18,7 @@ std::expected<void, Error> Box::Parts::reload(std::optional<revision::Number> nu
     auto next = successor(config, std::move(choice->config));
     if (!next)
         return std::unexpected(next.error());
-    if (next->uplinks.size() + tunnels.uplinks().size() > uplink_slots.capacity() ||
+    if (tunnels.counted(*next).size() > uplink_slots.capacity() ||
         next->prefix_sets.size() > set_slots.capacity())
         return std::unexpected(Error{"needs a new start: more uplinks or sets than counters"});
     auto planned = tunnels.plan(*next, keeper, host->undo());
@@ -28,7 +28,7 @@ std::expected<void, Error> Box::Parts::reload(std::optional<revision::Number> nu
     const auto change = [&] {
         config = std::move(*next);
         tunnels.commit(config, std::move(*planned), engine_now());
-        (void)tunnels.assign(uplink_slots, config);
+        (void)uplink_slots.assign(tunnels.counted(config));
         (void)set_slots.assign(config.prefix_sets);
     };
     if (needs_standstill) {
@@ -53,6 +53,7 @@ void Box::Parts::rework(const std::function<void()>& change) {
         path_mtus.reset();
     }
     fabric->stop();
+    next_hops.restart();
     fabric.reset();
     change();
     if (auto made = make_fabric(); !made) {
@@ -73,7 +74,7 @@ void Box::Parts::sweep_tunnels() {
     std::vector<Twin> gone;
     rework([&] {
         gone = tunnels.sweep(engine_now());
-        (void)tunnels.assign(uplink_slots, config);
+        (void)uplink_slots.assign(tunnels.counted(config));
     });
     TunnelRoster::dismiss(std::move(gone), keeper, host->undo());
 }

@@ -87,17 +87,14 @@ void TunnelRoster::look_again() {
         views_.push_back(uplink.get());
 }
 
-bool TunnelRoster::assign(Slots& slots, const model::Config& config) const {
-    struct Named {
-        std::string name;
-    };
-    std::vector<Named> all;
+std::vector<TunnelRoster::Counted> TunnelRoster::counted(const model::Config& config) const {
+    std::vector<Counted> all;
     for (const model::Uplink& uplink : config.uplinks)
         all.push_back({uplink.name});
     for (const auto& uplink : uplinks_)
         if (config.find_uplink(uplink->name) == nullptr)
             all.push_back({uplink->name});
-    return slots.assign(all);
+    return all;
 }
 
 std::optional<Instant> TunnelRoster::next_deadline() const {

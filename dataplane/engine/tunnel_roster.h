@@ -19,13 +19,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "conf/model/config.h"
 #include "conf/types/duration.h"
 #include "dataplane/engine/error.h"
 #include "dataplane/engine/keeper.h"
-#include "dataplane/engine/slots.h"
 #include "dataplane/engine/twin.h"
 #include "dataplane/engine/undo.h"
 
@@ -51,8 +51,12 @@ class TunnelRoster {
     [[nodiscard]] const std::vector<const model::Uplink*>& uplinks() const { return views_; }
     [[nodiscard]] std::span<Twin> twins() { return twins_; }
     [[nodiscard]] std::span<const Twin> twins() const { return twins_; }
-    // All that is counted for: the configuration's uplinks, and those that linger.
-    [[nodiscard]] bool assign(Slots& slots, const model::Config& config) const;
+    // Who has counters under a configuration: its uplinks, and tunnels of ours that it does not
+    // have, which linger.
+    struct Counted {
+        std::string name;
+    };
+    [[nodiscard]] std::vector<Counted> counted(const model::Config& config) const;
 
     // When a tunnel is to be swept.
     [[nodiscard]] std::optional<Instant> next_deadline() const;

@@ -89,6 +89,19 @@ struct Program {
     std::shared_ptr<const Table> source;
     std::shared_ptr<const Table> fallback;
 
+    // The three steps above, of addresses as they lie in the header.
+    [[nodiscard]] LeafIndex look_up(const std::uint8_t* destination_address,
+                                    const std::uint8_t* source_address) const {
+        LeafIndex leaf = no_leaf;
+        if (destination != nullptr)
+            leaf = destination->lookup(destination_address);
+        if (leaf == no_leaf && source != nullptr)
+            leaf = source->lookup(source_address);
+        if (leaf == no_leaf && fallback != nullptr)
+            leaf = fallback->lookup(destination_address);
+        return leaf;
+    }
+
     friend bool operator==(const Program&, const Program&) = default;  // the same tables
 };
 

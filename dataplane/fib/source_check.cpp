@@ -36,14 +36,9 @@ bool is_way_by(const Adjacency& adjacency, PortId port) {
 bool is_source_valid(const ForwardingState& state, PortId port, Family family,
                      const std::uint8_t* source, const std::uint8_t* destination) {
     const Ingress& ingress = state.ports[port.value];
-    const Program& answer = ingress.reverse[static_cast<std::size_t>(family)];
-    LeafIndex leaf = no_leaf;
-    if (answer.destination != nullptr)
-        leaf = answer.destination->lookup(source);
-    if (leaf == no_leaf && answer.source != nullptr)
-        leaf = answer.source->lookup(destination);
-    if (leaf == no_leaf && answer.fallback != nullptr)
-        leaf = answer.fallback->lookup(source);
+    // As the answer would go.
+    const LeafIndex leaf =
+        ingress.reverse[static_cast<std::size_t>(family)].look_up(source, destination);
     if (leaf == no_leaf)
         return false;
     const auto is_good = [&](const Adjacency& one) {

@@ -38,8 +38,6 @@ struct Split {
     LeafIndex inside = no_leaf;
     LeafIndex outside = no_leaf;
     std::uint8_t mask = 0;
-
-    friend bool operator==(const Split&, const Split&) = default;
 };
 
 // Where the blocks of all versions of a table live: fixed in place and size, so that readers need

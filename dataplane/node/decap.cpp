@@ -163,22 +163,20 @@ void decap_ipv4(Context& context, Packet& packet, Lanes& lanes) {
     open(context, packet, outer_size, outer.traffic_class, *gre, *match, lanes);
 }
 
-// Others, and those behind further extensions, are judged as they are.
-bool may_be_fragment_of_gre(const Packet& packet) {
-    if (packet::header_at<Ipv6Header>(packet.ip).next_header != packet::protocol::fragment)
-        return false;
-    if (packet.size < sizeof(Ipv6Header) + 8)
-        return false;
-    const std::uint8_t inside = packet.ip[sizeof(Ipv6Header)];
-    return inside == packet::protocol::gre || inside == packet::protocol::destination_options;
+// Fragments behind further extensions are judged as they are.
+bool is_plain_fragment(const Packet& packet) {
+    return packet::header_at<Ipv6Header>(packet.ip).next_header == packet::protocol::fragment;
 }
 
 // To a local end, as classify found.
 void decap_ipv6(Context& context, Packet& packet, Lanes& lanes) {
-    if (may_be_fragment_of_gre(packet) && !reassemble(context, packet))
-        return;
+    packet::GreOffset at = packet::gre_offset(packet.bytes());
+    if (at.finding == Finding(Drop::gre_fragment) && is_plain_fragment(packet)) {
+        if (!reassemble(context, packet))
+            return;
+        at = packet::gre_offset(packet.bytes());
+    }
     const auto& outer = packet::header_at<Ipv6Header>(packet.ip);
-    const packet::GreOffset at = packet::gre_offset(packet.bytes());
     if (!at.finding.is_ok())
         return context.finish(packet, at.finding);
     if (!at.offset)

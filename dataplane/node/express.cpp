@@ -52,6 +52,7 @@ std::uint16_t size_of(const std::uint8_t* ip) {
 }
 
 // The tunnel of the packet before: the next one's nearly always, too (measured: 30 of 210 cycles).
+template <Family family>
 class LastTunnel {
  public:
     explicit LastTunnel(const Context& context) : context_(context) {}
@@ -59,7 +60,7 @@ class LastTunnel {
     // Of an outer packet that is no fragment, with these first 8 octets behind its header. Nothing
     // if it is for nobody, or for a tunnel that is down or wants a closer look.
     [[nodiscard]] bool find(const std::uint8_t* outer, std::uint64_t key_word) {
-        const auto addresses = load<std::uint64_t>(outer + offsetof(Ipv4Header, source));
+        const auto addresses = load<Addresses>(outer + offsetof(HeaderOf<family>, source));
         if (addresses == addresses_ && key_word == key_word_) [[likely]]
             return is_plain_;
         addresses_ = addresses;
@@ -70,31 +71,46 @@ class LastTunnel {
     [[nodiscard]] Origin origin() const { return origin_; }
 
  private:
+    // Source and destination, as they lie there.
+    using Addresses = std::array<std::uint64_t, family == Family::ipv4 ? 1 : 4>;
+
+    [[nodiscard]] std::optional<TunnelMatch> match(std::optional<std::uint32_t> key) const {
+        const auto* const octets = reinterpret_cast<const std::uint8_t*>(addresses_.data());
+        constexpr std::size_t half = sizeof(Addresses) / 2;
+        if constexpr (family == Family::ipv4)
+            return context_.tunnels.find(load<std::uint32_t>(octets),
+                                         load<std::uint32_t>(octets + half), key);
+        else
+            return context_.tunnels.find(octets, octets + half, key);
+    }
     bool look() {
         const auto key =
             (key_word_ >> 32) != 0
                 ? std::optional(packet::network_order(static_cast<std::uint32_t>(key_word_)))
                 : std::nullopt;
-        const auto match = context_.tunnels.find(static_cast<std::uint32_t>(addresses_),
-                                                 static_cast<std::uint32_t>(addresses_ >> 32), key);
+        const auto found = match(key);
         // Keepalives are not plain GRE, nor are fragments; the packets beside them are.
         constexpr unsigned harmless =
             packet::gre_option::keepalive | packet::gre_option::reassembly;
-        if (!match || (match->options & ~harmless) != 0)
+        if (!found || (found->options & ~harmless) != 0)
             return false;
-        origin_ = Origin(match->tunnel);
+        origin_ = Origin(found->tunnel);
         return ingress_of(*context_.state, origin_).is_up;
     }
 
     const Context& context_;
-    std::uint64_t addresses_ = 0;
+    Addresses addresses_{};
     std::uint64_t key_word_ = 0;  // as it lies there, and 1 << 32; 0: no key
     bool is_plain_ = false;
     Origin origin_;
 };
 
-// The least that is in front of an inner packet, and then that packet.
-constexpr std::size_t smallest_gre = sizeof(packet::GreHeader) + sizeof(packet::Be32);
+struct LastTunnels {
+    explicit LastTunnels(const Context& context) : ipv4(context), ipv6(context) {}
+
+    LastTunnel<Family::ipv4> ipv4;
+    LastTunnel<Family::ipv6> ipv6;
+};
 
 // The member of a group that the packet's flow takes, as route chooses it.
 template <Family family>
@@ -131,15 +147,17 @@ template <Family family>
     return true;
 }
 
-// Opens plain GRE: `arrival` is the outer packet and becomes the inner one. False: it is not plain.
-[[gnu::always_inline]] inline bool open(const ForwardingState& state, LastTunnel& last,
-                                        Arrival& arrival) {
-    const auto& header = packet::header_at<Ipv4Header>(arrival.ip);
-    constexpr std::size_t smallest =
-        sizeof(Ipv4Header) + sizeof(packet::GreHeader) + sizeof(packet::Be32) + sizeof(Ipv4Header);
-    if (header.is_fragment() || arrival.size < smallest)
+// Opens plain GRE at `gre_at`: `arrival` is the outer packet, no fragment, and becomes the inner
+// one. False: it is not plain.
+template <Family outer>
+[[gnu::always_inline]] inline bool open(const ForwardingState& state, LastTunnel<outer>& last,
+                                        Arrival& arrival, std::size_t gre_at,
+                                        std::uint8_t outer_class) {
+    // The least that there is: GRE with a key, and the smallest packet.
+    if (arrival.size <
+        gre_at + sizeof(packet::GreHeader) + sizeof(packet::Be32) + sizeof(Ipv4Header))
         return false;
-    const std::uint8_t* const gre = arrival.ip + sizeof(Ipv4Header);
+    const std::uint8_t* const gre = arrival.ip + gre_at;
     const auto type = load<std::uint16_t>(gre + offsetof(packet::GreHeader, protocol));
     const auto flags = load<std::uint16_t>(gre);
     constexpr auto has_key = packet::network_order(packet::GreHeader::has_key);
@@ -152,17 +170,30 @@ template <Family family>
         return false;
     arrival.origin = last.origin();
     const std::size_t size =
-        sizeof(Ipv4Header) + sizeof(packet::GreHeader) + (flags == 0 ? 0 : sizeof(packet::Be32));
+        gre_at + sizeof(packet::GreHeader) + (flags == 0 ? 0 : sizeof(packet::Be32));
     const std::size_t left = arrival.size - size;
     std::uint8_t* const inner = arrival.ip + size;
     if (type == packet::network_order(packet::ethertype::ipv4))
-        return enter<Family::ipv4>(state, arrival, inner, left, header.traffic_class);
+        return enter<Family::ipv4>(state, arrival, inner, left, outer_class);
     return type == packet::network_order(packet::ethertype::ipv6) && left >= sizeof(Ipv6Header) &&
-           enter<Family::ipv6>(state, arrival, inner, left, header.traffic_class);
+           enter<Family::ipv6>(state, arrival, inner, left, outer_class);
+}
+
+// GRE over IPv6, perhaps; `size` octets are there.
+[[gnu::always_inline]] inline bool open_ipv6(const ForwardingState& state,
+                                             LastTunnel<Family::ipv6>& last, Arrival& arrival,
+                                             std::size_t size) {
+    const std::size_t gre_at = packet::plain_gre_offset(arrival.ip, size);
+    const auto& header = packet::header_at<Ipv6Header>(arrival.ip);
+    if (gre_at == 0 || !packet::has_ordinary_ipv6_header(arrival.ip, size) ||
+        state.own.has_ipv6(header.source.data()))
+        return false;
+    arrival.size = size_of<Family::ipv6>(arrival.ip);
+    return open(state, last, arrival, gre_at, header.traffic_class());
 }
 
 // `size` octets of a frame addressed to us; `arrival.ip` follows its Ethernet header.
-[[gnu::always_inline]] inline bool pass(const ForwardingState& state, LastTunnel& last,
+[[gnu::always_inline]] inline bool pass(const ForwardingState& state, LastTunnels& last,
                                         Arrival& arrival, std::size_t size) {
     const auto type = load<std::uint16_t>(arrival.ip - sizeof(packet::Be16));
     if (type == packet::network_order(packet::ethertype::ipv4)) [[likely]] {
@@ -171,11 +202,14 @@ template <Family family>
         arrival.size = size_of<Family::ipv4>(arrival.ip);
         arrival.family = Family::ipv4;
         const auto& header = packet::header_at<Ipv4Header>(arrival.ip);
-        return header.protocol != packet::protocol::gre || open(state, last, arrival);
+        return header.protocol != packet::protocol::gre ||
+               (!header.is_fragment() &&
+                open(state, last.ipv4, arrival, sizeof(Ipv4Header), header.traffic_class));
     }
-    if (type != packet::network_order(packet::ethertype::ipv6) || size < sizeof(Ipv6Header) ||
-        !is_ordinary<Family::ipv6>(state, arrival.ip, size))
+    if (type != packet::network_order(packet::ethertype::ipv6) || size < sizeof(Ipv6Header))
         return false;
+    if (!is_ordinary<Family::ipv6>(state, arrival.ip, size))
+        return open_ipv6(state, last.ipv6, arrival, size);
     arrival.size = size_of<Family::ipv6>(arrival.ip);
     arrival.family = Family::ipv6;
     return true;
@@ -187,7 +221,7 @@ void Express::admit(const Context& context, PortId port, std::span<rte_mbuf* con
     constexpr std::size_t smallest = sizeof(EthernetHeader) + sizeof(Ipv4Header);
     const ForwardingState& state = *context.state;
     const packet::FrameToUs to_us(state.ports[port.value].mac);
-    LastTunnel last(context);
+    LastTunnels last(context);
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (i + prefetch_distance < frames.size())
@@ -276,9 +310,11 @@ class Express::Sending {
         std::uint64_t packets;
         std::uint64_t bytes;
     };
-    // Both answer the bytes of the packets, as they were looked up.
+    // They answer the bytes of the packets, as they were looked up.
     [[nodiscard]] std::uint64_t forward(std::span<const Traveller> packets, const Adjacency& next);
     [[nodiscard]] std::uint64_t encap(std::span<const Traveller> packets, const Adjacency& next);
+    [[nodiscard]] std::uint64_t encap_over_ipv6(std::span<const Traveller> packets,
+                                                const Adjacency& next);
     void count(const Traveller& first, std::uint16_t adjacency, const PacketSum& sum);
 
     Context& context_;
@@ -289,13 +325,16 @@ std::size_t Express::Sending<family>::send(std::span<const Traveller> packets) {
     const Traveller& first = packets.front();
     const std::uint16_t adjacency = adjacency_of(first);
     const Adjacency& next = context_.state->adjacencies[adjacency];
-    const bool is_tunnel = next.verb == Verb::tunnel && next.options == 0;
+    const bool is_tunnel =
+        next.verb == Verb::tunnel && (next.options & ~packet::gre_option::over_ipv6) == 0;
     if ((next.verb != Verb::forward && !is_tunnel) || first.leaf == fib::no_leaf ||
         first.size > next.mtu) [[unlikely]]
         return 0;
     const std::size_t length = run_length(packets, adjacency);
-    const PacketSum sum{length, is_tunnel ? encap(packets.first(length), next)
-                                          : forward(packets.first(length), next)};
+    const std::span<const Traveller> run = packets.first(length);
+    const PacketSum sum{length, !is_tunnel          ? forward(run, next)
+                                : next.options == 0 ? encap(run, next)
+                                                    : encap_over_ipv6(run, next)};
     if (is_tunnel)
         context_.counters.tunnels[next.tunnel].out.add(sum.packets, sum.bytes);
     count(first, adjacency, sum);
@@ -339,6 +378,29 @@ std::uint64_t Express::Sending<family>::encap(std::span<const Traveller> packets
         bytes += packet.size;
     }
     context_.identification = identification;
+    return bytes;
+}
+
+template <Family family>
+std::uint64_t Express::Sending<family>::encap_over_ipv6(std::span<const Traveller> packets,
+                                                        const Adjacency& next) {
+    const packet::GreOverIpv6Stamp stamp({.header = next.header.data(),
+                                          .size = next.header_size,
+                                          .outer_offset = next.outer_offset,
+                                          .checksum = 0},
+                                         family);
+    rte_mbuf** slot = context_.out.room(next.port, packets.size());
+    std::uint64_t bytes = 0;
+    for (const Traveller& packet : packets) {
+        auto& header = packet::header_at<HeaderOf<family>>(packet.ip);
+        const std::uint8_t traffic_class = traffic_class_of(header);
+        const std::uint32_t flow = packet::flow_hash(header);
+        packet::take_one_hop(header);
+        const auto* const frame = stamp.press(packet.ip, packet.size, traffic_class, flow);
+        set_frame(packet.mbuf, frame, packet.size + stamp.size());
+        *slot++ = packet.mbuf;
+        bytes += packet.size;
+    }
     return bytes;
 }
 

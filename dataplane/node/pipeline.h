@@ -41,6 +41,9 @@ class Pipeline {
                 std::span<rte_mbuf* const> buffers);
     // From time to time, also when nothing comes: gives up what has waited too long.
     void expire(std::uint64_t now);
+    // Once a round, after all work. True: frames wait for the kernel, which is to be asked again
+    // soon.
+    [[nodiscard]] bool look_after_sent(std::uint64_t now) { return out_.look(now); }
     // Frames that never come so far as a node.
     void refuse(packet::Drop reason, std::span<rte_mbuf* const> frames);
     // Frames that other workers made and this one has the queue for.

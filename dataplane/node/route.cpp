@@ -20,21 +20,8 @@ using packet::Ipv6Header;
 using packet::Punt;
 
 template <Family family>
-LeafIndex look_up(const fib::Program& program, const Packet& packet) {
-    using Header = HeaderOf<family>;
-    const std::uint8_t* const destination = packet.ip + offsetof(Header, destination);
-    LeafIndex leaf = fib::no_leaf;
-    if (program.destination != nullptr)
-        leaf = program.destination->lookup(destination);
-    if (leaf == fib::no_leaf && program.source != nullptr)
-        leaf = program.source->lookup(packet.ip + offsetof(Header, source));
-    if (leaf == fib::no_leaf && program.fallback != nullptr)
-        leaf = program.fallback->lookup(destination);
-    return leaf;
-}
-
-template <Family family>
 void look_up(const ForwardingState& state, Lane& lane) {
+    using Header = HeaderOf<family>;
     const fib::Program* program = nullptr;
     Origin origin;
     for (Packet& packet : lane.packets()) {
@@ -42,7 +29,8 @@ void look_up(const ForwardingState& state, Lane& lane) {
             origin = packet.origin;
             program = &ingress_of(state, origin).programs[static_cast<std::size_t>(family)];
         }
-        packet.leaf = look_up<family>(*program, packet);
+        packet.leaf = program->look_up(packet.ip + offsetof(Header, destination),
+                                       packet.ip + offsetof(Header, source));
     }
 }
 

@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include <algorithm>
+
 #include "dataplane/packet/vlan.h"
 
 namespace detour::node {
@@ -16,12 +18,34 @@ void put_on(rte_mbuf* mbuf, std::uint16_t vlan) {
     packet::push_vlan(rte_pktmbuf_mtod_offset(mbuf, std::uint8_t*, sizeof(packet::VlanTag)), vlan);
 }
 
+// Of these frames, how many the driver puts into its ring.
+std::size_t fitting(const SendRing& ring, std::span<rte_mbuf* const> frames) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        frames, [&](const rte_mbuf* frame) { return frame->pkt_len <= ring.largest_frame(); }));
+}
+
 }  // namespace
 
 TransmitNode::TransmitNode(std::span<const Outlet> outlets, Counters& counters, DropNode& drops)
     : queues_(outlets.size()), counters_(counters), drops_(drops) {
     for (std::size_t port = 0; port < outlets.size(); ++port)
         queues_[port].outlet = outlets[port];
+    // A device's VLANs share its queue.
+    for (const Outlet& outlet : outlets)
+        if (outlet.ring != nullptr && std::ranges::find(rings_, outlet.ring) == rings_.end())
+            rings_.push_back(outlet.ring);
+}
+
+bool TransmitNode::look(std::uint64_t now) {
+    bool is_waiting = false;
+    for (SendRing* ring : rings_) {
+        const SendRing::Look look = ring->look(now);
+        is_waiting |= look.is_waiting;
+        if (look.refused != 0) [[unlikely]]
+            counters_.drops[static_cast<std::size_t>(packet::Drop::transmit_refused)].add(
+                look.refused);
+    }
+    return is_waiting;
 }
 
 void TransmitNode::flush(std::uint16_t port) {
@@ -61,8 +85,11 @@ std::uint16_t TransmitNode::transmit(std::uint16_t port, std::span<rte_mbuf*> fr
         for (rte_mbuf* frame : frames)
             put_on(frame, outlet.vlan);
     }
+    const std::size_t fit = outlet.ring != nullptr ? fitting(*outlet.ring, frames) : 0;
     const std::uint16_t sent = rte_eth_tx_burst(outlet.device, outlet.queue, frames.data(),
                                                 static_cast<std::uint16_t>(frames.size()));
+    if (outlet.ring != nullptr)
+        outlet.ring->put(fit - fitting(*outlet.ring, frames.subspan(sent)));
     // The driver owns what it took, so what was not sent is subtracted.
     for (const rte_mbuf* frame : frames.subspan(sent))
         bytes -= frame->pkt_len - tag_size;

@@ -18,6 +18,7 @@
 #include "dataplane/node/bell.h"
 #include "dataplane/node/counters.h"
 #include "dataplane/node/drop.h"
+#include "dataplane/node/send_ring.h"
 #include "dataplane/node/vector.h"
 
 struct rte_ring;
@@ -29,6 +30,7 @@ struct Outlet {
     std::uint16_t device = 0;                  // DPDK's number
     std::uint16_t queue = 0;                   // this worker's transmit queue, if there is no relay
     std::uint16_t vlan = 0;                    // that the port is on its device; 0: untagged
+    SendRing* ring = nullptr;                  // of that queue, where the kernel empties it
     rte_ring* relay = nullptr;                 // to the worker that owns the queue
     Bell* bell = nullptr;                      // of that worker
     const std::atomic<bool>* is_up = nullptr;  // written by the engine; false: frames are dropped
@@ -60,6 +62,9 @@ class TransmitNode {
                 flush(static_cast<std::uint16_t>(port));
     }
 
+    // Looks what the kernel sent; once a round. True: some of it waits, look again soon.
+    [[nodiscard]] bool look(std::uint64_t now);
+
  private:
     struct alignas(64) Queue {
         std::array<rte_mbuf*, vector_size> frames;
@@ -74,6 +79,7 @@ class TransmitNode {
     [[nodiscard]] std::uint16_t transmit(std::uint16_t port, std::span<rte_mbuf*> frames);
 
     std::vector<Queue> queues_;
+    std::vector<SendRing*> rings_;
     Counters& counters_;
     DropNode& drops_;
 };

@@ -28,6 +28,13 @@ namespace detour::packet {
         return value;
 }
 
+[[nodiscard]] constexpr std::uint64_t network_order(std::uint64_t value) {
+    if constexpr (std::endian::native == std::endian::little)
+        return __builtin_bswap64(value);
+    else
+        return value;
+}
+
 template <class Word>
 struct BigEndian {
     std::array<std::uint8_t, sizeof(Word)> octets;

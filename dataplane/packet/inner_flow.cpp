@@ -26,12 +26,14 @@ bool is_whole_ipv6(Bytes packet) {
            header_at<Ipv6Header>(packet.data()).total_length() <= packet.size();
 }
 
-std::optional<std::uint32_t> hash_of(Bytes packet) {
-    if (is_whole_ipv4(packet))
-        return flow_hash(header_at<Ipv4Header>(packet.data()));
-    if (is_whole_ipv6(packet))
-        return flow_hash(header_at<Ipv6Header>(packet.data()));
-    return std::nullopt;
+bool is_whole(Bytes packet) {
+    return is_whole_ipv4(packet) || is_whole_ipv6(packet);
+}
+
+// Of a whole packet.
+std::uint32_t hash_of(Bytes packet) {
+    return packet[0] >> 4 == 4 ? flow_hash(header_at<Ipv4Header>(packet.data()))
+                               : flow_hash(header_at<Ipv6Header>(packet.data()));
 }
 
 // Where GRE begins in a whole packet, if it is there and can be read.
@@ -58,17 +60,16 @@ std::optional<InnerFlow> inner_flow(Bytes frame) {
     if (type != ethertype::ipv4 && type != ethertype::ipv6)
         return std::nullopt;
     const Bytes packet = frame.subspan(sizeof(EthernetHeader));
-    const auto outer = hash_of(packet);
-    if (!outer)
+    if (!is_whole(packet))
         return std::nullopt;
     const auto at = gre_in(packet);
     if (!at)
-        return InnerFlow{*outer, false};
+        return InnerFlow{hash_of(packet), false};
     const auto gre = parse_gre(packet.subspan(*at));
     if (!gre || gre->options == gre_option::keepalive || (gre->options & gre_option::sequence) != 0)
-        return InnerFlow{*outer, true};
-    const auto inner = hash_of(packet.subspan(*at + gre->header_size));
-    return InnerFlow{inner.value_or(*outer), true};
+        return InnerFlow{hash_of(packet), true};
+    const Bytes inner = packet.subspan(*at + gre->header_size);
+    return InnerFlow{hash_of(is_whole(inner) ? inner : packet), true};
 }
 
 }  // namespace detour::packet

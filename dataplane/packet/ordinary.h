@@ -95,15 +95,41 @@ class FrameToUs {
            !is_tcp_syn(header, total_length);
 }
 
-// `size` octets are there, at least 40.
-[[nodiscard]] inline bool is_ordinary_ipv6(const std::uint8_t* ip, std::size_t size) {
+// Whatever the header says is next. `size` octets are there, at least 40.
+[[nodiscard]] inline bool has_ordinary_ipv6_header(const std::uint8_t* ip, std::size_t size) {
     const auto& header = header_at<Ipv6Header>(ip);
     const unsigned classes =
         first_octet::classes[header.source[0]] & first_octet::classes[header.destination[0]];
-    return ((header.version() == 6) & (header.total_length() <= size) & (header.hop_limit > 1) &
-            ((classes & first_octet::ordinary_ipv6) != 0) &
+    const unsigned is_whole = (header.total_length() <= size);
+    return ((header.version() == 6) & is_whole & (header.hop_limit > 1) &
+            ((classes & first_octet::ordinary_ipv6) != 0)) != 0;
+}
+
+// The same.
+[[nodiscard]] inline bool is_ordinary_ipv6(const std::uint8_t* ip, std::size_t size) {
+    const auto& header = header_at<Ipv6Header>(ip);
+    const unsigned is_ordinary = has_ordinary_ipv6_header(ip, size);
+    return (is_ordinary &
             ((first_octet::classes[header.next_header] & first_octet::next_header) != 0)) != 0 &&
            !is_tcp_syn(header, header.total_length());
+}
+
+// Where GRE begins in an ordinary IPv6 packet of `size` octets: next, or behind the one header of
+// options in which Linux's ip6gre says how often the packet may still be encapsulated (RFC 2473
+// 4.1.1), eight octets that end in padding. 0: elsewhere, or nowhere; gre_offset() knows.
+[[nodiscard]] inline std::size_t plain_gre_offset(const std::uint8_t* ip, std::size_t size) {
+    const auto& header = header_at<Ipv6Header>(ip);
+    if (header.next_header == protocol::gre)
+        return sizeof(Ipv6Header);
+    if (header.next_header != protocol::destination_options || size < sizeof(Ipv6Header) + 8)
+        return 0;
+    // The limit itself is any octet.
+    constexpr std::array<std::uint8_t, 8> limit{protocol::gre, 0, 4, 1, 0, 1, 1, 0};
+    constexpr std::array<std::uint8_t, 8> mask{0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff, 0xff};
+    const auto options = load<std::uint64_t>(ip + sizeof(Ipv6Header));
+    return (options & load<std::uint64_t>(mask.data())) == load<std::uint64_t>(limit.data())
+               ? sizeof(Ipv6Header) + limit.size()
+               : 0;
 }
 
 }  // namespace detour::packet

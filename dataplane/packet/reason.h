@@ -55,7 +55,8 @@ namespace detour::packet {
     X(transmit_full,        "transmit-full",        "the port's queue is full") \
     X(no_buffer,            "no-buffer",            "no packet buffer") \
     X(unsupported_rule,     "unsupported-rule",     "an ip rule of a form the fast path does not know, beyond the punt budget") \
-    X(gre_extension,        "gre-extension",        "GRE behind an IPv6 extension header that is not understood")
+    X(gre_extension,        "gre-extension",        "GRE behind an IPv6 extension header that is not understood") \
+    X(transmit_refused,     "transmit-refused",     "the kernel refused to send it: the link's far end has a smaller MTU, or a filter")
 
 #define DETOUR_PUNT_REASONS(X) \
     X(control,         "control",          "BGP, BFD, ARP, ND to our own addresses: the first-class queue") \

@@ -3,6 +3,7 @@
 #include "dataplane/packet/reassembly.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "dataplane/packet/checksum.h"
@@ -66,14 +67,10 @@ Reassembly::Piece Reassembly::piece_of_ipv4(std::span<const std::uint8_t> fragme
     return piece;
 }
 
-std::variant<Reassembly::Piece, Drop> Reassembly::piece_of_ipv6(
-    std::span<const std::uint8_t> fragment) {
+Reassembly::Piece Reassembly::piece_of_ipv6(std::span<const std::uint8_t> fragment) {
     constexpr std::size_t size = sizeof(Ipv6Header) + sizeof(FragmentHeader);
     const auto& header = header_at<Ipv6Header>(fragment.data());
-    if (header.next_header != protocol::fragment)
-        return Drop::fragment_bad;
-    if (fragment.size() < size)
-        return Drop::truncated;
+    assert(header.next_header == protocol::fragment && fragment.size() >= size);
     const auto& extension = header_at<FragmentHeader>(fragment.data() + sizeof(Ipv6Header));
     Piece piece;
     std::memcpy(piece.key.addresses.data(), header.source.data(), 2 * header.source.size());
@@ -89,12 +86,7 @@ std::variant<Reassembly::Piece, Drop> Reassembly::piece_of_ipv6(
 }
 
 Reassembly::Outcome Reassembly::add(std::span<const std::uint8_t> fragment, std::uint64_t now) {
-    if (fragment[0] >> 4 == 4)
-        return add(piece_of_ipv4(fragment), now);
-    const auto piece = piece_of_ipv6(fragment);
-    if (const Drop* reason = std::get_if<Drop>(&piece))
-        return *reason;
-    return add(std::get<Piece>(piece), now);
+    return add(fragment[0] >> 4 == 4 ? piece_of_ipv4(fragment) : piece_of_ipv6(fragment), now);
 }
 
 Reassembly::Outcome Reassembly::add(const Piece& piece, std::uint64_t now) {

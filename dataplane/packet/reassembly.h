@@ -42,7 +42,7 @@ class Reassembly {
     using Outcome = std::variant<Held, Whole, Drop>;
 
     // A fragment that check_ipv4() or check_ipv6() found ok, of exactly its own length; IPv6 with
-    // the fragment header behind the fixed one.
+    // the whole fragment header behind the fixed one (asserted).
     [[nodiscard]] Outcome add(std::span<const std::uint8_t> fragment, std::uint64_t now);
     // Gives up packets that waited too long; how many fragments they had.
     [[nodiscard]] std::size_t expire(std::uint64_t now);
@@ -80,8 +80,7 @@ class Reassembly {
     enum class Overlap : std::uint8_t { none, repeated, other };
 
     [[nodiscard]] static Piece piece_of_ipv4(std::span<const std::uint8_t> fragment);
-    [[nodiscard]] static std::variant<Piece, Drop> piece_of_ipv6(
-        std::span<const std::uint8_t> fragment);
+    [[nodiscard]] static Piece piece_of_ipv6(std::span<const std::uint8_t> fragment);
     [[nodiscard]] Outcome add(const Piece& piece, std::uint64_t now);
     [[nodiscard]] bool fits(const Entry& entry, const Piece& piece) const;
     [[nodiscard]] static Overlap overlap(const Entry& entry, const Piece& piece);

@@ -6,6 +6,7 @@
 // and push_gre() put; only options of GRE are not known here.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -91,6 +92,51 @@ class GreStamp {
     std::uint64_t start_;  // the first octets of the outer header
     std::uint32_t checksum_;
     std::uint16_t type_;
+};
+
+// The same over IPv6, where the flow label is a hash of the inner flow (RFC 6438) and there is no
+// checksum: push_gre_with_options() with gre_option::over_ipv6 alone.
+class GreOverIpv6Stamp {
+ public:
+    GreOverIpv6Stamp(const GrePush& push, Family family)
+        : size_(push.size), outer_(push.outer_offset) {
+        std::array<std::uint8_t, GreTemplate::max_size + sizeof(Block)> header{};
+        std::memcpy(header.data(), push.header, size_);
+        store(header.data() + outer_ + sizeof(Ipv6Header) + offsetof(GreHeader, protocol),
+              network_order(ethertype_of(family)));
+        for (std::size_t i = 0; i < blocks_.size(); ++i)
+            blocks_[i] = load<Block>(header.data() + i * sizeof(Block));
+        last_ = load<Block>(header.data() + size_ - sizeof(Block));
+        start_ = load<std::uint64_t>(header.data() + outer_);
+    }
+
+    std::uint8_t* press(std::uint8_t* inner, std::uint16_t inner_size, std::uint8_t traffic_class,
+                        std::uint32_t flow) const {
+        constexpr std::uint32_t flow_label_mask = 0x000fffff;
+        std::uint8_t* const frame = inner - size_;
+        const auto length =
+            static_cast<std::uint16_t>(size_ - outer_ - sizeof(Ipv6Header) + inner_size);
+        // Version and traffic class, flow label, length, next header, hop limit: the template has
+        // zeros where these belong.
+        const std::uint64_t fields =
+            std::uint64_t{std::uint32_t{traffic_class} << 20 | (flow & flow_label_mask)} << 32 |
+            std::uint64_t{length} << 16;
+        for (std::size_t i = 0; i < blocks_.size(); ++i)
+            store(frame + i * sizeof(Block), blocks_[i]);
+        store(inner - sizeof(Block), last_);
+        store(frame + outer_, start_ | network_order(fields));
+        return frame;
+    }
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+    using Block = __attribute__((vector_size(16))) std::uint8_t;
+
+    std::array<Block, 3> blocks_;  // and the last, which overlaps
+    Block last_;
+    std::size_t size_;
+    std::size_t outer_;
+    std::uint64_t start_;  // the first octets of the outer header
 };
 
 // The step to the next hop (decrement_ttl(), decrement_hop_limit()) by one load and one store.

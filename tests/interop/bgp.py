@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bgp_peers import HEARD_4, HEARD_6, OURS, THEIRS, BirdPeer, FrrPeer  # noqa: E402  (the paths come first)
 from lab import cases  # noqa: E402
-from lab.process import wait_until  # noqa: E402
+from lab.process import Failed, wait_until  # noqa: E402
 from lab.topology import Lab  # noqa: E402
 from speaker import Speaker  # noqa: E402
 
@@ -88,7 +88,7 @@ class Sessions:
     def wait_routes(self, session: int, expected: dict, seconds: float = 5):
         try:
             wait_until(lambda: self.heard(session) == expected, seconds, "the routes", every=0.05)
-        except Exception:  # pylint: disable=broad-except
+        except Failed:  # say which routes
             self.assertEqual(self.heard(session), expected)
 
     def wait_heard(self, session: int):

@@ -115,10 +115,10 @@ class OpenVswitch(unittest.TestCase):
                 self.assertTrue(result.survived, f"{one.name} {name}: {result}; drops {self.box.drops()}")
 
     def test_a_key_of_no_tunnel_is_dropped_by_name(self):
-        before = self.box.drops().get("gre-unknown-tunnel", 0)
+        before = self.box.drops()["gre-unknown-tunnel"]
         self.ovs.vsctl("set", "interface", "gre0", "options:key=77")
         self.assertEqual(self.outside.ping(DIALECTS[0].customer, source=OUTSIDE), 0)
-        self.assertGreaterEqual(self.box.drops().get("gre-unknown-tunnel", 0), before + 3)
+        self.assertGreaterEqual(self.box.drops()["gre-unknown-tunnel"], before + 3)
         self.ovs.vsctl("set", "interface", "gre0", "options:key=7")
         self.outside.wait_for_ping(DIALECTS[0].customer, 10, source=OUTSIDE)
 

@@ -94,10 +94,7 @@ class Churn(unittest.TestCase):
         print(f"    {name}: {result}")
 
     def sent(self) -> dict:
-        return {item["name"]: item["out_packets"] for item in self.box.telemetry("/detour/ports")["items"].values()}
-
-    def punted(self) -> dict:
-        return {item["reason"]: item["packets"] for item in self.box.telemetry("/detour/punts")["items"].values()}
+        return {item["name"]: item["out_packets"] for item in self.box.items("/detour/ports")}
 
     def test_no_packet_is_lost_or_doubled_by_flips_and_table_changes(self):
         before = self.sent()
@@ -135,9 +132,9 @@ class Churn(unittest.TestCase):
             self.host.wait_for_ping(f"{network}.{int(last) + 9}", 10)
 
         def look():
-            before = self.punted()
+            before = self.box.punts()
             time.sleep(0.5)
-            after = self.punted()
+            after = self.box.punts()
             for reason in ("no-route", "other-device", "unresolved"):
                 self.assertEqual(after[reason], before[reason], f"the fast path leaves them to the kernel as {reason}")
         self.assert_whole("learned", (self.host, "10.1.0.2", self.peer, f"10.200.{LEARNED // 4}.9"), 2000, look)

@@ -100,6 +100,8 @@ class Forwarding(unittest.TestCase):
             scene.start()
             said = scene.customer.sh("ping -c 3 -i 0.1 -M do -s 8972 -I 198.51.100.10 203.0.113.10")
             self.assertIn(" 3 received", said)
+            # The rings of larger frames are watched as well.
+            self.assertNotIn("may stop it", scene.box.process.said())
         with Lab("cut") as lab:
             scene = Scene(lab)
             scene.start()
@@ -108,12 +110,15 @@ class Forwarding(unittest.TestCase):
             scene.customer.sh("ping -c 3 -i 0.1 -W 1 -M do -s 4000 -I 198.51.100.10 203.0.113.10", check=False)
             self.assertEqual(scene.box.drops()["bad-total-length"], 3)
 
-    def test_two_workers_share_ports_that_have_one_queue(self):
+    def two_processors(self) -> list:
         processors = sorted(os.sched_getaffinity(0))
         if len(processors) < 2:
             self.skipTest("one processor")
+        return processors[:2]
+
+    def test_two_workers_share_ports_that_have_one_queue(self):
         with Lab("workers") as lab:
-            scene = Scene(lab, cores=processors[:2])
+            scene = Scene(lab, cores=self.two_processors())
             scene.start()
             results = carry(lambda rate: [
                 Stream(lab, "v4", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=rate),
@@ -126,11 +131,8 @@ class Forwarding(unittest.TestCase):
             self.assertTrue(all(worker["packets"] > least for worker in workers), workers)
 
     def test_two_workers_share_one_port_and_every_flow_keeps_its_order(self):
-        processors = sorted(os.sched_getaffinity(0))
-        if len(processors) < 2:
-            self.skipTest("one processor")
         with Lab("spread") as lab:
-            scene = Scene(lab, cores=processors[:2])
+            scene = Scene(lab, cores=self.two_processors())
             scene.start()
             streams = [Stream(lab, f"flow{n}", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10", rate=500)
                        for n in range(8)]
@@ -142,6 +144,85 @@ class Forwarding(unittest.TestCase):
             handed = sum(item["handed_over"] for item in scene.box.items("/detour/workers"))
             self.assertGreater(handed, 700)
             self.assertLess(handed, 8000)
+
+
+class Reload(unittest.TestCase):
+    ROUNDS = 3
+    SPARE = 5  # tunnels at a time; there are counters for ten more than the two uplinks
+
+    def reload(self, box) -> dict:
+        box.command()
+        return box.telemetry("/detour/reload")
+
+    def carried(self, box) -> int:
+        """By the next hop to the provider, however often the workers were made anew."""
+        return next(item["packets"] for item in box.items("/detour/next_hops") if item.get("uplink") == "provider")
+
+    def test_tunnels_come_and_go_again_and_again(self):
+        with Lab("reload") as lab:
+            scene = Scene(lab)
+            scene.start()
+            box, before = scene.box, dict(scene.box.uplinks)
+            carried = self.carried(box)
+            for number in range(self.ROUNDS):
+                for i in range(self.SPARE):
+                    box.gre_uplink(f"spare{number}{i}", box.ports["xcon0"], local="192.0.2.66", remote="192.0.2.65",
+                                   key=100 + i, inner=(f"10.255.9.{2 * i}/31",))
+                self.assertEqual(self.reload(box)["result"], "taken")
+                # Nothing is new this time, nor may what is there be counted twice.
+                self.assertEqual(self.reload(box)["result"], "taken")
+                self.assertTrue(box.has_device(f"spare{number}0"))
+                box.uplinks = dict(before)
+                self.assertEqual(self.reload(box)["result"], "taken")
+                wait_until(lambda number=number: not box.has_device(f"spare{number}0"), 10, "the tunnels to be gone", every=0.1)
+            for i in range(11):
+                box.gre_uplink(f"many{i}", box.ports["xcon0"], local="192.0.2.66", remote="192.0.2.65", key=200 + i,
+                               inner=(f"10.255.9.{2 * i}/31",))
+            refused = self.reload(box)
+            self.assertEqual((refused["result"], refused["error"]),
+                             ("refused", "needs a new start: more uplinks or sets than counters"))
+            self.assertFalse(box.has_device("many0"))
+            self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+            self.assertGreaterEqual(self.carried(box), carried + 3)
+
+
+class Refused(unittest.TestCase):
+    """Frames that the kernel will not send cost themselves, and never the port."""
+
+    def refuse(self, lab, scene, count: int, command: str):
+        """Of what the command sends, each of `count` packets is dropped by name; whatever is beside it arrives."""
+        before, times = scene.box.drops()["transmit-refused"], []
+
+        def send():
+            times.append(scene.customer.sh(command, check=False))
+            time.sleep(0.5)
+        result, = carry(lambda rate: [Stream(lab, "beside", scene.customer, "198.51.100.10", scene.provider, "203.0.113.10",
+                                             rate=rate)], 2000, send)
+        self.assertEqual(result.reordered, 0, str(result))
+        self.assertLess(result.longest_gap_ms, 500, str(result))
+        self.assertEqual(scene.customer.ping("203.0.113.10", source="198.51.100.10"), 3)
+        self.assertEqual(scene.box.drops()["transmit-refused"] - before, count * len(times))
+
+    def test_frames_beyond_the_far_ends_mtu_stop_nothing(self):
+        with Lab("refused") as lab:
+            scene = Scene(lab)
+            scene.start()
+            scene.provider.ip("link set wan mtu 1400")
+            ping = "ping -c {} -i {} -W 1 -M dont -s 1472 -I 198.51.100.10 203.0.113.10"
+            self.refuse(lab, scene, 1, ping.format(1, 1))
+            self.refuse(lab, scene, 100, ping.format(100, 0.01))
+            scene.box.process.wait_for_text(
+                "port wan0: the kernel refuses to send some frames, of 1514 octets for one: has the far end of phy-wan a", 5)
+            self.assertEqual(scene.box.process.said().count("refuses to send"), 1)
+
+    def test_what_a_filter_on_the_way_out_drops_stops_nothing(self):
+        with Lab("filter") as lab:
+            scene = Scene(lab)
+            scene.box.port_devices["wan0"] = "net_af_packet1,iface=phy-wan,qdisc_bypass=0"
+            scene.start()
+            scene.node.sh("nft 'add table netdev t; add chain netdev t c { type filter hook egress device phy-wan priority 0; }; "
+                          "add rule netdev t c ip protocol icmp ip length 1028 drop'")
+            self.refuse(lab, scene, 5, "ping -c 5 -i 0.2 -W 1 -s 1000 -I 198.51.100.10 203.0.113.10")
 
 
 class Tunnel(unittest.TestCase):

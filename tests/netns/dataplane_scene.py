@@ -98,21 +98,6 @@ class DataPlane(Box):
             return self.telemetry("/detour/version") is not None
         wait_until(is_ready, 20, "the telemetry socket")
 
-    def items(self, command: str) -> list:
-        """All entries of a list, page by page."""
-        found, following = [], 0
-        while following is not None:
-            answer = self.telemetry(f"{command},{following}")
-            found += answer["items"].values() if isinstance(answer["items"], dict) else answer["items"]
-            following = answer.get("next")
-        return found
-
-    def drops(self) -> dict:
-        return {item["reason"]: item["packets"] for item in self.items("/detour/drops")}
-
-    def punts(self) -> dict:
-        return {item["reason"]: item["packets"] for item in self.items("/detour/punts")}
-
 
 class Scene:
     """The picture above, without the partner's machine unless wanted."""

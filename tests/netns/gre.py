@@ -126,24 +126,22 @@ class Gre(unittest.TestCase):
             self.customer.ip("route flush cache", check=False)
 
     def test_the_handshake_says_what_fits_so_that_nothing_is_too_big(self):
-        before = self.box.drops().get("too-big", 0), self.punted("too-big")
+        before = self.too_big()
         for one in DIALECTS:
             result = Transfer(self.lab, f"{one.name}-mss", self.customer, one.customer, self.outside, OUTSIDE,
                               size=500_000).finish()
             self.assertTrue(result.survived, str(result))
-        self.assertEqual((self.box.drops().get("too-big", 0), self.punted("too-big")), before)
+        self.assertEqual(self.too_big(), before)
 
-    def punted(self, reason: str) -> int:
-        items = self.box.telemetry("/detour/punts")["items"].values()
-        return next(item["packets"] for item in items if item["reason"] == reason)
+    def too_big(self) -> tuple:
+        return self.box.drops()["too-big"], self.box.punts()["too-big"]
 
     def carrier(self) -> bool:
         return "LOWER_UP" in self.detour.ip("link show dev alive")
 
     def test_a_tunnel_whose_far_end_answers_no_keepalive_is_down_until_it_does(self):
         def heard() -> int:
-            return next(item["keepalives_heard"] for item in self.box.telemetry("/detour/tunnels")["items"].values()
-                        if item["name"] == "alive")
+            return next(item["keepalives_heard"] for item in self.box.items("/detour/tunnels") if item["name"] == "alive")
 
         before = heard()
         process.wait_until(lambda: heard() >= before + 5, 5, "five answers")
@@ -157,11 +155,11 @@ class Gre(unittest.TestCase):
         self.customer.wait_for_ping(OUTSIDE, 10, source=DIALECTS[3].customer)
 
     def test_a_checksum_or_sequence_that_only_one_end_has_stops_the_tunnel_by_name(self):
-        drops = self.box.drops()
+        before = self.box.drops()["gre-checksum"]
         self.partner.setup("link set gcsum down", "link del gcsum", f"link add gcsum {LINK4}", "link set gcsum up",
                            f"route add {DIALECTS[0].prefix} dev gcsum")
         self.assertEqual(self.outside.ping(DIALECTS[0].customer, source=OUTSIDE), 0)
-        self.assertGreaterEqual(self.box.drops().get("gre-checksum", 0), drops.get("gre-checksum", 0) + 3)
+        self.assertGreaterEqual(self.box.drops()["gre-checksum"], before + 3)
         self.partner.setup("link del gcsum", f"link add gcsum {DIALECTS[0].link}", "link set gcsum up",
                            f"route add {DIALECTS[0].prefix} dev gcsum")
         self.customer.wait_for_ping(OUTSIDE, 10, source=DIALECTS[0].customer)

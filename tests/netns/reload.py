@@ -102,11 +102,15 @@ class Reload(unittest.TestCase):
         """The status is published five times a second."""
         wait_until(lambda: self.night.status()["mode"] == mode, seconds, f"mode {mode}", every=0.05)
 
+    def uplink_blocks(self) -> tuple:
+        """The text of the provider's block and of the partner's, which follows it."""
+        provider, partner = self.text.split("uplinks:\n")[1].split("prefix-sets:\n")[0].split("  partner:\n")
+        return provider, f"  partner:\n{partner}"
+
     def reordered(self) -> tuple:
-        """The partner before the provider; its block stands last among the uplinks."""
-        uplinks = self.text.split("uplinks:\n")[1].split("prefix-sets:\n")[0]
-        provider, partner = uplinks.split("  partner:\n")
-        return ((uplinks, f"  partner:\n{partner}{provider}"), ("fail-back: auto", "fail-back: manual"))
+        """The partner before the provider."""
+        provider, partner = self.uplink_blocks()
+        return ((provider + partner, partner + provider), ("fail-back: auto", "fail-back: manual"))
 
     def established(self) -> dict:
         """(uplink, peer): how often its session came up; all of them stand."""
@@ -295,14 +299,13 @@ class Reload(unittest.TestCase):
     def test_an_uplink_goes_when_it_carries_nothing_and_stays_when_it_does(self):
         streams = self.streams()
         before = self.running()["revision"]
-        uplinks = self.text.split("uplinks:\n")[1].split("prefix-sets:\n")[0]
-        provider, partner = uplinks.split("  partner:\n")
+        provider, partner = self.uplink_blocks()
         self.write((provider, ""))
         said = self.detour("apply", "--yes", "a slip", code=2)
         self.assertIn("uplink provider cannot go while it carries", said)
         self.assertIn("detour move", said)
         self.assertEqual(self.running()["revision"], before)
-        self.write((f"  partner:\n{partner}", ""))
+        self.write((partner, ""))
         self.detour("apply", "--yes", "the partner leaves")
         left = {key: count for key, count in self.sessions.items() if key[0] == "provider"}
         wait_until(lambda: self.established() == left, 5, "the status to be without the partner", every=0.1)

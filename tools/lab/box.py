@@ -17,6 +17,7 @@ import ipaddress
 import json
 import os
 import socket
+from collections import Counter
 from dataclasses import dataclass, field
 
 from . import build
@@ -204,10 +205,24 @@ class Box:
             fields = stream.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def drops(self) -> dict:
-        """Drop reasons that have counted something."""
-        return {item["reason"]: item["packets"] for item in self.telemetry("/detour/drops")["items"].values()
-                if item["packets"]}
+    def items(self, command: str) -> list:
+        """All entries of a list of telemetry, page by page."""
+        found, following = [], 0
+        while following is not None:
+            answer = self.telemetry(f"{command},{following}")
+            found += answer["items"].values() if isinstance(answer["items"], dict) else answer["items"]
+            following = answer.get("next")
+        return found
+
+    def reasons(self, command: str) -> Counter:
+        """Reasons that have counted something."""
+        return Counter({item["reason"]: item["packets"] for item in self.items(command) if item["packets"]})
+
+    def drops(self) -> Counter:
+        return self.reasons("/detour/drops")
+
+    def punts(self) -> Counter:
+        return self.reasons("/detour/punts")
 
     def telemetry(self, command: str):
         """The answer of detour-dataplane's telemetry socket to one command; None if nobody listens."""

@@ -130,7 +130,7 @@ class Demo:
         shown = self.cage.partner.ip("-s tunnel show detour") + self.cage.partner.ip("-s link show dev detour")
         print("\n".join(f"                {line}" for line in shown.splitlines() if line.strip()))
         self.timeline.say("and the data plane's, from its telemetry socket:")
-        for tunnel in self.cage.box.telemetry("/detour/tunnels")["items"].values():
+        for tunnel in self.cage.box.items("/detour/tunnels"):
             print("                " + ", ".join(f"{key} {value}" for key, value in tunnel.items()))
         for reason, count in self.cage.box.drops().items():
             print(f"                dropped {count}: {reason}")

@@ -8,15 +8,13 @@
 #include "dataplane/packet/gre.h"
 #include "dataplane/packet/ipv4.h"
 #include "dataplane/packet/ipv6.h"
+#include "dataplane/packet/vlan.h"
 
 namespace detour::engine {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 using packet::GreHeader;
-
-constexpr std::uint16_t vlan_type = 0x8100;
-constexpr std::uint8_t destination_options = 60;  // ip6gre's encapsulation limit (RFC 2473 4.1.1)
 
 std::uint16_t be16(Bytes bytes, std::size_t offset) {
     return static_cast<std::uint16_t>(bytes[offset] << 8 | bytes[offset + 1]);
@@ -47,7 +45,7 @@ std::optional<Outer> outer_ipv6(Bytes packet) {
         return std::nullopt;
     Bytes rest = packet.first(std::min(packet.size(), fixed + be16(packet, 4))).subspan(fixed);
     std::uint8_t next = packet[6];
-    if (next == destination_options && rest.size() >= 8) {
+    if (next == packet::protocol::destination_options && rest.size() >= 8) {
         next = rest[0];
         rest = rest.subspan(std::min(rest.size(), std::size_t{rest[1]} * 8 + 8));
     }
@@ -79,9 +77,8 @@ Bytes inner_of(Bytes gre, const std::optional<std::uint32_t>& wanted) {
 }  // namespace
 
 Bytes TunnelView::inner(Bytes frame, program::capture::Direction direction) const {
-    std::size_t offset = 14;
-    if (frame.size() >= 18 && be16(frame, 12) == vlan_type)
-        offset = 18;
+    const std::size_t offset =
+        sizeof(packet::EthernetHeader) + (packet::is_tagged(frame) ? sizeof(packet::VlanTag) : 0);
     if (frame.size() <= offset)
         return {};
     const std::uint16_t type = be16(frame, offset - 2);

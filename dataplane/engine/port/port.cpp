@@ -11,6 +11,9 @@
 #include <charconv>
 #include <filesystem>
 #include <set>
+#include <utility>
+
+#include "dataplane/engine/log.h"
 
 namespace detour::engine {
 namespace {
@@ -122,6 +125,8 @@ Port::Port(Port&& other) noexcept
       is_open_(std::exchange(other.is_open_, false)),
       is_started_(std::exchange(other.is_started_, false)),
       sockets_(std::move(other.sockets_)),
+      rings_(std::move(other.rings_)),
+      has_told_of_refusals_(other.has_told_of_refusals_),
       is_up_(std::move(other.is_up_)) {}
 
 Port::~Port() {
@@ -167,7 +172,35 @@ std::expected<void, Error> Port::configure(unsigned worker_count, rte_mempool* b
             error != 0)
             return std::unexpected(device_error(name_, "cannot set up a transmit queue", error));
     std::ranges::set_difference(packet_sockets(), before, std::back_inserter(sockets_));
+    if (device_name_.driver() == Driver::af_packet)
+        find_rings();
     return {};
+}
+
+// Without them the port works, and one frame that the kernel refuses can end that.
+void Port::find_rings() {
+    for (const int socket : sockets_) {
+        auto ring = PacketRing::find(socket, ring_shape(device_name_, mtu_));
+        if (!ring) {
+            say("port {}: what the kernel refuses to send may stop it: {}", name_,
+                ring.error().message);
+            rings_.clear();
+            return;
+        }
+        rings_.push_back(std::move(*ring));
+    }
+}
+
+void Port::tell_of_refusals() {
+    for (const auto& ring : rings_) {
+        const PacketRing::Refused refused = ring->refused();
+        if (refused.count == 0 || std::exchange(has_told_of_refusals_, true))
+            continue;
+        say("port {}: the kernel refuses to send some frames, of {} octets for one: has the far "
+            "end "
+            "of {} a smaller MTU, or is there a filter? (counted as transmit-refused)",
+            name_, refused.size, *device_name_.interface());
+    }
 }
 
 std::expected<void, Error> Port::start() {

@@ -18,6 +18,7 @@
 #include "conf/model/config.h"
 #include "dataplane/engine/error.h"
 #include "dataplane/engine/port/device_name.h"
+#include "dataplane/engine/port/packet_ring.h"
 #include "dataplane/node/spray.h"
 #include "dataplane/packet/ethernet.h"
 
@@ -53,6 +54,12 @@ class Port {
     [[nodiscard]] std::uint16_t transmit_queue_count() const { return transmit_queues_; }
     // One socket a receive queue, to sleep on; empty when the driver has none.
     [[nodiscard]] const std::vector<int>& sockets() const { return sockets_; }
+    // To be watched while the kernel empties that queue; null: it does not.
+    [[nodiscard]] node::SendRing* send_ring(std::size_t queue) const {
+        return queue < rings_.size() ? rings_[queue].get() : nullptr;
+    }
+    // Once, when the kernel has refused to send something.
+    void tell_of_refusals();
     // What the device does not spread over the workers' queues by itself.
     [[nodiscard]] node::Spread spread() const { return spread_; }
     // Link state as the driver tells it; meaningless for af_packet and af_xdp, which always say
@@ -65,6 +72,7 @@ class Port {
 
  private:
     Port() = default;
+    void find_rings();
 
     std::string name_;
     DeviceName device_name_;
@@ -78,6 +86,8 @@ class Port {
     bool is_open_ = false;
     bool is_started_ = false;
     std::vector<int> sockets_;
+    std::vector<std::unique_ptr<PacketRing>> rings_;  // by transmit queue; af_packet only
+    bool has_told_of_refusals_ = false;
     std::unique_ptr<std::atomic<bool>> is_up_ = std::make_unique<std::atomic<bool>>(false);
 };
 

@@ -8,18 +8,24 @@ void NextHops::follow(const fib::ForwardingState& state) {
     for (std::size_t place = 0; place < state.adjacencies.size(); ++place) {
         const fib::Adjacency& now = state.adjacencies[place];
         if (place == known_.size())
-            known_.push_back({now, counted_(place)});
+            known_.push_back({now, counted_(place), {}});
         else if (!(known_[place].adjacency == now))
-            known_[place] = {now, counted_(place)};
+            known_[place] = {now, counted_(place), {}};
+    }
+}
+
+void NextHops::restart() {
+    for (std::size_t place = 0; place < known_.size(); ++place) {
+        known_[place].carried = of(place);
+        known_[place].before = {};
     }
 }
 
 NextHops::Sum NextHops::of(std::size_t place) const {
     const Sum total = counted_(place);
-    const Sum& before = known_.at(place).before;
-    if (total.packets < before.packets)  // the workers are other ones now, and count from zero
-        return total;
-    return {total.packets - before.packets, total.bytes - before.bytes};
+    const auto& [adjacency, before, carried] = known_.at(place);
+    return {carried.packets + total.packets - before.packets,
+            carried.bytes + total.bytes - before.bytes};
 }
 
 }  // namespace detour::engine

@@ -3,7 +3,8 @@
 //
 // What each next hop has carried since it is one. Workers count by its place in the forwarding
 // state; a place is given to another next hop when the first is gone, so what stood there by then
-// is taken off. The engine's thread alone.
+// is taken off. Workers that are made anew count from zero; what a next hop had by then is kept.
+// The engine's thread alone.
 #pragma once
 
 #include <cstdint>
@@ -20,20 +21,23 @@ class NextHops {
         std::uint64_t packets = 0;
         std::uint64_t bytes = 0;
     };
-    // What all workers counted at a place since the start.
+    // What all workers counted at a place since they were made.
     using Counted = std::function<Sum(std::size_t place)>;
 
     explicit NextHops(Counted counted) : counted_(std::move(counted)) {}
 
     // This state is the workers' from now on.
     void follow(const fib::ForwardingState& state);
+    // The workers stand still, and others will count from zero.
+    void restart();
     // Of a next hop of the state that was followed last.
     [[nodiscard]] Sum of(std::size_t place) const;
 
  private:
     struct Known {
         fib::Adjacency adjacency;
-        Sum before;
+        Sum before;   // what the workers had counted at its place when it came there
+        Sum carried;  // by workers that are gone
     };
 
     Counted counted_;

@@ -162,7 +162,9 @@ bool Fabric::add_outlets(const FabricRequest& request, std::size_t index,
                             .queue = static_cast<std::uint16_t>(queue),
                             .vlan = port.vlan(),
                             .is_up = &port.is_up()};
-        if (owning != i) {
+        if (owning == i) {
+            outlet.ring = request.ports[place].send_ring(queue);
+        } else {
             outlet.relay =
                 make_ring(fmt::format("relay{}-{}", index, i), RING_F_SP_ENQ | RING_F_SC_DEQ);
             if (outlet.relay == nullptr)

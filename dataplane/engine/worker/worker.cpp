@@ -34,8 +34,9 @@ void Worker::run() {
         const std::size_t worked = poll_ports(state, now) + take_shares(state, now) +
                                    take_injections(state, now) + take_relays();
         pipeline_.expire(now);
+        const bool is_waiting = pipeline_.look_after_sent(now);
         publisher_.quiesce(request_.index);
-        if (worked == 0 && idle_.is_tired())
+        if (worked == 0 && !is_waiting && idle_.is_tired())
             sleep();
         const std::uint64_t end = rte_rdtsc();
         if (worked != 0) {

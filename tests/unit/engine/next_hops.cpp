@@ -48,3 +48,26 @@ TEST_CASE("a next hop has what was counted since it stands at its place") {
     next_hops.follow(state);
     CHECK(next_hops.of(1).packets == 0);
 }
+
+TEST_CASE("a next hop keeps what it had when the workers are made anew and count from zero") {
+    std::vector<NextHops::Sum> counted(1);
+    NextHops next_hops([&](std::size_t place) { return counted[place]; });
+    fib::ForwardingState state;
+    state.adjacencies = {by_port(0)};
+    next_hops.follow(state);
+    state.adjacencies[0] = by_port(1);
+    counted[0] = {.packets = 10, .bytes = 1000};
+    next_hops.follow(state);
+    counted[0] = {.packets = 14, .bytes = 1400};
+
+    next_hops.restart();
+    counted[0] = {};
+    next_hops.follow(state);
+    CHECK(next_hops.of(0).packets == 4);
+    // Fewer than there were before, as many, more: the sum only grows.
+    for (const std::uint64_t packets : {3U, 10U, 25U}) {
+        counted[0] = {.packets = packets, .bytes = 100 * packets};
+        CHECK(next_hops.of(0).packets == 4 + packets);
+        CHECK(next_hops.of(0).bytes == 100 * (4 + packets));
+    }
+}

@@ -72,10 +72,21 @@ fib::Adjacency forward_to(PortId port, const packet::MacAddress& to,
     return next;
 }
 
-fib::Adjacency into_tunnel() {
+packet::GreEndpoint endpoint4() {
+    return {.local = Address::ipv4(0xc0000242), .remote = Address::ipv4(0xc0000241), .key = 7};
+}
+packet::GreEndpoint endpoint6() {
+    return {.local = *Address::parse("2001:db8:66::2"),
+            .remote = *Address::parse("2001:db8:66::1"),
+            .key = 9};
+}
+
+fib::Adjacency into_tunnel(const packet::GreEndpoint& endpoint, fib::TunnelIndex tunnel) {
     fib::Adjacency next = forward_to(wan, gateway_mac, wan_mac);
-    const auto outer = packet::build_gre_template(
-        {.local = Address::ipv4(0xc0000242), .remote = Address::ipv4(0xc0000241), .key = 7});
+    const auto outer = packet::build_gre_template(endpoint);
+    const auto header =
+        packet::build_ethernet_header(gateway_mac, wan_mac, endpoint.local.family());
+    std::memcpy(next.header.data(), &header, sizeof header);
     next.verb = fib::Verb::tunnel;
     next.outer_offset = next.header_size;
     std::memcpy(next.header.data() + next.header_size, outer.bytes.data(), outer.size);
@@ -83,7 +94,8 @@ fib::Adjacency into_tunnel() {
     next.checksum = outer.checksum;
     next.mtu = 1472;
     next.uplink = 1;
-    next.tunnel = partner.value;
+    next.tunnel = tunnel.value;
+    next.options = endpoint.options();
     return next;
 }
 
@@ -105,10 +117,11 @@ std::shared_ptr<const fib::Table> table(
 fib::ForwardingState story() {
     fib::ForwardingState state;
     state.adjacencies = {
-        ending(fib::Verb::drop, Drop::no_route),   forward_to(lan, host_mac, lan_mac),
-        forward_to(wan, gateway_mac, wan_mac),     into_tunnel(),
-        ending(fib::Verb::punt, Punt::local),      ending(fib::Verb::drop, Drop::blackhole),
-        ending(fib::Verb::punt, Punt::unresolved), ending(fib::Verb::group, 0),
+        ending(fib::Verb::drop, Drop::no_route),       forward_to(lan, host_mac, lan_mac),
+        forward_to(wan, gateway_mac, wan_mac),         into_tunnel(endpoint4(), partner),
+        ending(fib::Verb::punt, Punt::local),          ending(fib::Verb::drop, Drop::blackhole),
+        ending(fib::Verb::punt, Punt::unresolved),     ending(fib::Verb::group, 0),
+        into_tunnel(endpoint6(), fib::TunnelIndex(1)),
     };
     state.adjacencies[next_gateway].uplink = 0;
     state.adjacencies[next_group].group_size = 2;
@@ -117,6 +130,7 @@ fib::ForwardingState story() {
         state.leaves.push_back({.adjacency = next});
     state.leaves[next_host].set = 0;
     state.leaves[next_tunnel].set = 0;
+    state.leaves[next_tunnel6].set = 0;
 
     const auto in4 = table({{"0.0.0.0/0", next_blackhole},
                             {"198.51.100.0/24", next_host},
@@ -125,32 +139,40 @@ fib::ForwardingState story() {
     const auto in6 = table({{"::/0", next_blackhole},
                             {"2001:db8:77::/48", next_host},
                             {"2001:db8:77::99/128", next_unresolved},
-                            {"2001:db8:1::2/128", next_local}});
+                            {"2001:db8:1::2/128", next_local},
+                            {"2001:db8:66::2/128", next_local}});
     state.ports.resize(2);
     state.ports[lan.value].mac = lan_mac;
     state.ports[lan.value].is_up = true;
     state.ports[lan.value].programs = {
         fib::Program{
             .destination = table({{"10.1.0.1/32", next_local}, {"198.51.100.0/24", next_host}}),
-            .source = table({{"198.51.100.0/24", next_tunnel}}),
+            .source = table({{"198.51.100.0/24", next_tunnel}, {"198.51.101.0/24", next_tunnel6}}),
             .fallback = table({{"203.0.113.0/24", next_gateway}})},
         fib::Program{.destination = table(
                          {{"2001:db8:10::1/128", next_local}, {"2001:db8:77::/48", next_host}}),
-                     .source = table({{"2001:db8:77::/48", next_tunnel}}),
+                     .source = table(
+                         {{"2001:db8:77::/48", next_tunnel}, {"2001:db8:78::/48", next_tunnel6}}),
                      .fallback = table({{"2001:db8:3::/48", next_gateway}})}};
     state.ports[wan.value].mac = wan_mac;
     state.ports[wan.value].is_up = true;
     state.ports[wan.value].uplink = 0;
     state.ports[wan.value].programs = {fib::Program{in4, nullptr, nullptr},
                                        fib::Program{in6, nullptr, nullptr}};
-    state.tunnels.resize(1);
-    state.tunnels[0].is_up = true;
-    state.tunnels[0].uplink = 1;
-    state.tunnels[0].programs = state.ports[wan.value].programs;
+    state.tunnels.resize(2);
+    for (fib::Ingress& tunnel : state.tunnels) {
+        tunnel.is_up = true;
+        tunnel.uplink = 1;
+        tunnel.programs = state.ports[wan.value].programs;
+    }
     state.tunnel_ends = {{.local = Address::ipv4(0xc0000242),
                           .remote = Address::ipv4(0xc0000241),
                           .key = 7,
-                          .adjacency = next_tunnel}};
+                          .adjacency = next_tunnel},
+                         {.local = endpoint6().local,
+                          .remote = endpoint6().remote,
+                          .key = 9,
+                          .adjacency = next_tunnel6}};
     return state;
 }
 
@@ -158,7 +180,8 @@ fib::ForwardingState story() {
 
 struct Rig::Plumbing {
     explicit Plumbing(Rig& rig)
-        : finder(std::array{TunnelEnds{Address::ipv4(0xc0000242), Address::ipv4(0xc0000241), 7}}),
+        : finder(std::array{TunnelEnds{Address::ipv4(0xc0000242), Address::ipv4(0xc0000241), 7},
+                            TunnelEnds{endpoint6().local, endpoint6().remote, 9}}),
           outlets{Outlet{.relay = lan_ring.get(), .bell = &bell, .is_up = &is_lan_up},
                   Outlet{.relay = wan_ring.get(), .bell = &bell, .is_up = &rig.is_wan_up}},
           pipeline(finder, rig.counters, outlets,
@@ -237,6 +260,19 @@ Ipv4 from_partner(const Bytes& inner, std::uint16_t protocol) {
             .destination = "192.0.2.66",
             .protocol = 47,
             .payload = gre(0x2000, protocol, 7, inner)};
+}
+
+Ipv6 from_partner6(const Bytes& inner, std::uint16_t protocol, Options options) {
+    Ipv6 packet{.source = "2001:db8:66::1",
+                .destination = "2001:db8:66::2",
+                .next_header = 47,
+                .payload = gre(0x2000, protocol, 9, inner)};
+    if (options == Options::encapsulation_limit) {
+        constexpr std::array<std::uint8_t, 8> limit{47, 0, 4, 1, 4, 1, 1, 0};
+        packet.next_header = 60;
+        packet.payload.insert(packet.payload.begin(), limit.begin(), limit.end());
+    }
+    return packet;
 }
 
 Rig::Rig() {

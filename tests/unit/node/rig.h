@@ -7,6 +7,8 @@
 //     port 0 "lan"  (uplink none)  prefix set 0 behind it
 //     port 1 "wan"  (uplink 0)     the provider
 //     tunnel 0      (uplink 1)     over port 1, 192.0.2.66 -> 192.0.2.65 key 7
+//     tunnel 1      (uplink 1)     over port 1, 2001:db8:66::2 -> 2001:db8:66::1 key 9; sources in
+//                                  198.51.101/24 (2001:db8:78::/48) leave by it
 //
 // IPv4 and IPv6 alike: from lan, sources in set 0 leave by the tunnel, destinations in 203.0.113/24
 // (2001:db8:3::/48) by wan; from wan and the tunnel, set 0 goes to lan. State can be changed before
@@ -51,8 +53,9 @@ enum Next : std::uint16_t {
     next_local,
     next_blackhole,
     next_unresolved,
-    next_group,  // of next_gateway and next_tunnel
-    next_free,   // for a test's own
+    next_group,    // of next_gateway and next_tunnel
+    next_tunnel6,  // into the tunnel over IPv6
+    next_free,     // for a test's own
 };
 
 [[nodiscard]] Bytes frame(const packet::MacAddress& to, const packet::MacAddress& from,
@@ -66,6 +69,10 @@ enum Next : std::uint16_t {
                         std::optional<std::uint32_t> key, const Bytes& inner);
 // What the partner sends us.
 [[nodiscard]] Ipv4 from_partner(const Bytes& inner, std::uint16_t protocol = 0x0800);
+// The same over IPv6, perhaps with the options that Linux puts before GRE.
+enum class Options : std::uint8_t { none, encapsulation_limit };
+[[nodiscard]] Ipv6 from_partner6(const Bytes& inner, std::uint16_t protocol = 0x0800,
+                                 Options options = Options::none);
 
 struct Punted {
     Origin origin;
@@ -98,7 +105,7 @@ class Rig {
     [[nodiscard]] unsigned buffers_in_use() const;
 
     fib::ForwardingState state;
-    Counters counters{Extent{.ports = 2, .tunnels = 1, .uplinks = 2, .sets = 1}};
+    Counters counters{Extent{.ports = 2, .tunnels = 2, .uplinks = 2, .sets = 1}};
     std::uint64_t now = 1'000'000'000;  // nanoseconds
     std::atomic<bool> is_wan_up{true};
 

@@ -129,5 +129,67 @@ TEST_CASE("stamps put there what push_ethernet and push_gre put") {
         }
 }
 
+TEST_CASE("a stamp over IPv6 puts there what push_gre_with_options puts") {
+    std::mt19937 random(10);
+    for (const Family family : families)
+        for (const auto& key : {std::optional<std::uint32_t>{}, std::optional<std::uint32_t>{7}}) {
+            const auto ethernet =
+                build_ethernet_header({2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, Family::ipv6);
+            const GreEndpoint endpoint{.local = *Address::parse("2001:db8:66::2"),
+                                       .remote = *Address::parse("2001:db8:66::1"),
+                                       .key = key};
+            const auto outer = build_gre_template(endpoint);
+            Bytes header(sizeof ethernet + outer.size);
+            std::memcpy(header.data(), &ethernet, sizeof ethernet);
+            std::ranges::copy(outer.header(), header.begin() + sizeof ethernet);
+            const GrePush push{.header = header.data(),
+                               .size = static_cast<std::uint8_t>(header.size()),
+                               .outer_offset = sizeof ethernet,
+                               .checksum = 0,
+                               .options = endpoint.options()};
+            const GreOverIpv6Stamp stamp(push, family);
+            CHECK(stamp.size() == header.size());
+            for (int i = 0; i < 10'000; ++i) {
+                const auto size = static_cast<std::uint16_t>(random() % 9000);
+                const auto traffic_class = static_cast<std::uint8_t>(random());
+                const auto flow = static_cast<std::uint32_t>(random());
+                Bytes wanted(128, 0xee);
+                Bytes got(128, 0xee);
+                push_gre_with_options(wanted.data() + 80, push,
+                                      {.family = family,
+                                       .inner_size = size,
+                                       .traffic_class = traffic_class,
+                                       .may_fragment = false,
+                                       .identification = 0,
+                                       .flow = flow,
+                                       .sequence = 0});
+                stamp.press(got.data() + 80, size, traffic_class, flow);
+                REQUIRE(got == wanted);
+            }
+        }
+}
+
+TEST_CASE("where GRE is plain in IPv6, gre_offset finds it at the same place") {
+    std::mt19937 random(12);
+    std::size_t found = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        Ipv6 packet{.next_header = 60, .payload = {47, 0, 4, 1, 4, 1, 1, 0, 0, 0, 8, 0}};
+        if (random() % 4 == 0)
+            packet.next_header = static_cast<std::uint8_t>(random() % 2 == 0 ? 47 : random());
+        if (random() % 2 == 0)
+            packet.payload[random() % 8] = static_cast<std::uint8_t>(random() % 64);
+        packet.payload.resize(random() % 16);
+        const Bytes bytes = packet.bytes();
+        const std::size_t at = plain_gre_offset(bytes.data(), bytes.size());
+        if (at == 0)
+            continue;
+        ++found;
+        const GreOffset wanted = gre_offset(bytes);
+        REQUIRE(wanted.finding.is_ok());
+        REQUIRE(wanted.offset == at);
+    }
+    CHECK(found > 10'000);
+}
+
 }  // namespace
 }  // namespace detour::packet::test
