@@ -50,8 +50,10 @@ int read_link(const nlmsghdr* message, void* out) {
     constexpr unsigned up_with_carrier = IFF_UP | IFF_LOWER_UP;
     KernelLink link{.index = InterfaceIndex(static_cast<std::uint32_t>(header->ifi_index)),
                     .is_up = (header->ifi_flags & up_with_carrier) == up_with_carrier};
-    Attributes<IFLA_LINKINFO + 1> attributes{};
+    Attributes<IFLA_GROUP + 1> attributes{};
     mnl_attr_parse(message, sizeof(ifinfomsg), collect<attributes.size()>, &attributes);
+    if (const nlattr* const group = attributes[IFLA_GROUP])
+        link.group = mnl_attr_get_u32(group);
     if (const nlattr* const described = attributes[IFLA_LINKINFO]) {
         const auto of_link = nested<IFLA_INFO_MAX + 1>(described);
         const nlattr* const kind = of_link[IFLA_INFO_KIND];
@@ -102,6 +104,25 @@ std::expected<std::optional<KernelLink>, Error> find_link(const std::string& nam
         return std::unexpected(system_error("cannot ask for interface " + name));
     }
     return link;
+}
+
+void tell_link(const std::string& name) {
+    // Since Linux 6.8 to be asked is enough.
+    const auto link = find_link(name);
+    const auto socket = open_socket(0, 0);
+    if (!link || !*link || !socket)
+        return;
+    // Before, a link that is set to what it is already is told of, with the carrier that it has
+    // now.
+    alignas(nlmsghdr) std::array<char, 256> buffer{};
+    nlmsghdr* const request = mnl_nlmsg_put_header(buffer.data());
+    request->nlmsg_type = RTM_SETLINK;
+    request->nlmsg_flags = NLM_F_REQUEST;
+    auto* const header =
+        static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+    header->ifi_index = static_cast<int>((*link)->index.value);
+    mnl_attr_put_u32(request, IFLA_GROUP, (*link)->group);
+    mnl_socket_sendto(socket->get(), request, request->nlmsg_len);
 }
 
 void LinkWatch::Close::operator()(mnl_socket* socket) const {

@@ -25,10 +25,15 @@ struct KernelLink {
     bool is_up = false;               // administratively up and with carrier
     std::optional<TwinKind> kind{};   // nothing: not a TUN or TAP
     std::uint32_t active_queues = 0;  // of a TUN or TAP: open in some process and taking packets
+    std::uint32_t group = 0;
 };
 
 // Nothing when there is no interface of that name.
 [[nodiscard]] std::expected<std::optional<KernelLink>, Error> find_link(const std::string& name);
+
+// Makes the kernel say at once what state an interface is in. Left alone, it tells of a carrier
+// that went up to a second late when another link changed just before, as a veth under a port does.
+void tell_link(const std::string& name);
 
 // Becomes readable when some link of the network namespace changed.
 class LinkWatch {

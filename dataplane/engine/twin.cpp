@@ -177,6 +177,7 @@ std::expected<Twin, Error> Twin::open(const TwinRequest& request, Keeper& keeper
 void Twin::set_carrier(Carrier carrier) {
     int is_on = carrier == Carrier::on ? 1 : 0;
     ioctl(queue_.get(), TUNSETCARRIER, &is_on);
+    tell_link(name_);
 }
 
 std::optional<std::uint16_t> Twin::mtu() const {

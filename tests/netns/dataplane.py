@@ -24,6 +24,7 @@ import signal
 import sys
 import time
 import unittest
+from datetime import datetime
 
 ROOT = os.environ.get("DETOUR_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -349,6 +350,21 @@ class Twins(unittest.TestCase):
             scene.provider.setup("route replace 198.51.100.0/24 via 192.0.2.2")
             scene.box.node.setup(*scene.box.route_lines())
             scene.customer.wait_for_ping("203.0.113.10", 5, source="198.51.100.10")
+
+    def test_the_loss_of_a_carrier_is_told_at_once(self):
+        # Left alone, the kernel tells of the twin a second after the interface under the port.
+        with Lab("told") as lab:
+            scene = Scene(lab)
+            scene.start()
+            monitor = scene.node.start("monitor", ["ip", "-o", "-ts", "monitor", "link"], is_result_apart=True)
+
+            def told(device: str) -> datetime | None:
+                lines = [line for line in monitor.result().splitlines() if f" {device}" in line and "LOWER_UP" not in line]
+                return datetime.fromisoformat(re.search(r"\[(.*?)\]", lines[0])[1]) if lines else None
+            time.sleep(1.5)
+            scene.provider.ip("link set wan down")
+            wait_until(lambda: told("wan0"), 3, "wan0 to be told of")
+            self.assertLess((told("wan0") - told("phy-wan")).total_seconds(), 0.3, monitor.result())
 
     def test_an_interface_that_goes_down_under_traffic_holds_up_nobody(self):
         with Lab("down") as lab:

@@ -62,7 +62,7 @@ def filtered(node, match: str) -> Fault:
     """Drop what this router forwards and nft's words match, such as "ip daddr 192.0.2.1 icmp type echo-request"."""
     table = f"fault{next(numbers)}"
     node.nft(f"""table inet {table} {{
-    chain drop {{
+    chain lose {{
         type filter hook forward priority 0; policy accept;
         {match} counter drop
     }}

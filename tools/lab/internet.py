@@ -41,6 +41,10 @@ protocol kernel kernel4 {{ ipv4 {{ export where source != RTS_DEVICE; }}; metric
 protocol kernel kernel6 {{ ipv6 {{ export where source != RTS_DEVICE; }}; metric 100; }}
 """
 
+BIRD_BFD = """\
+protocol bfd {{ interface "{device}" {{ min rx interval 50 ms; min tx interval 50 ms; multiplier 3; }}; }}
+"""
+
 # Cables between routers: (left, right): the IPv4 /30 and IPv6 /64, .1 and ::1 on the left.
 CABLES = {("r501", "r502"): ("192.0.2.192", "2001:db8:f1::"), ("r501", "r503"): ("192.0.2.196", "2001:db8:f2::"),
           ("r502", "r503"): ("192.0.2.200", "2001:db8:f3::"), ("provider", "r501"): ("192.0.2.204", "2001:db8:f4::"),
@@ -111,8 +115,11 @@ class Internet:
     """Made at once; `start()` brings the routers up. The box's side is left to its maker: the namespaces
     `box` and `customer` are there, with phy-wan, phy-xcon and phy-lan in the box."""
 
-    def __init__(self, lab: Lab, prefer: str = "provider"):
-        self.lab, self.prefer = lab, prefer
+    def __init__(self, lab: Lab, prefer: str = "provider", *, has_bfd: bool = False, partner_session: str = ""):
+        """`has_bfd`: the provider offers it to the box. `partner_session`: BIRD's words for the session with
+        a box that is not at the tunnel's end."""
+        self.lab, self.prefer, self.has_bfd = lab, prefer, has_bfd
+        self.partner_session = partner_session or self.downwards_partner()
         self.nodes = {name: lab.namespace(name) for name in ("box", "customer", "outside", "provider", "r501", "r502",
                                                              "r503")}
         self.nodes["partner"] = lab.linux_with_gre("partner")
@@ -179,7 +186,7 @@ class Internet:
         for name, router_id, peers in (
                 ("r501", "192.0.2.129", self.mesh("r501")), ("r503", "192.0.2.145", self.mesh("r503")),
                 ("provider", "192.0.2.161", self.upwards("provider") + self.downwards_provider()),
-                ("partner", "192.0.2.97", self.upwards("partner") + self.downwards_partner())):
+                ("partner", "192.0.2.97", self.upwards("partner") + self.partner_session)):
             self.birds[name] = Bird(self.nodes[name], BIRD_HEAD.format(router_id=router_id) + own_routes(name) + peers)
         self.frr = Frr(self.nodes["r502"], self.frr_config())
 
@@ -194,11 +201,11 @@ class Internet:
                                  ASN[neighbour], exports=transit_exports(name, prepends, 6 if i else 4))
                        for neighbour, ours, theirs in neighbours(name) for i in (0, 1))
 
-    @staticmethod
-    def downwards_provider() -> str:
+    def downwards_provider(self) -> str:
         common = {"exports": "where source ~ [RTS_BGP, RTS_STATIC]", "password": "detour-lab",
-                  "options": "ttl security on; hold time 9;"}
-        return (bird_peer("detour_v4", "192.0.2.1", "192.0.2.2", 64496, 64500, **common)
+                  "options": "ttl security on; hold time 9;" + (" bfd on;" if self.has_bfd else "")}
+        return ((BIRD_BFD.format(device="wan") if self.has_bfd else "")
+                + bird_peer("detour_v4", "192.0.2.1", "192.0.2.2", 64496, 64500, **common)
                 + bird_peer("detour_v6", "2001:db8:1::1", "2001:db8:1::2", 64496, 64500, **common))
 
     @staticmethod
