@@ -150,8 +150,8 @@ struct EndOfRib {
     PeerId peer;
     Family family = Family::ipv4;
 };
-// A restarting peer did not come back in its time, or its way is dead: nothing of it is kept any
-// more (RFC 4724 4.2).
+// A restart was not over in its time, or its way is dead: nothing is kept any more, of the peer's
+// here or of ours there (RFC 4724 4.2).
 struct RestartEnded {
     PeerId peer;
 };

@@ -167,6 +167,7 @@ struct PeerView {
     std::optional<Negotiated> negotiated;           // Established
     std::optional<Duration> graceful_restart_time;  // offered by the peer (RFC 4724)
     std::optional<Instant> restarting_until;        // its routes are kept so long, RFC 4724 4.2
+    std::optional<Instant> kept_until;              // ours may stay with it so long, likewise
     std::array<std::size_t, 2> stale{};             // of `received`, not heard again yet
     std::array<std::size_t, 2> received{};          // routes in the Adj-RIB-In, by Family
     std::array<std::size_t, 2> accepted{};          // of these, what the import rules let pass

@@ -98,7 +98,7 @@ decision::SessionState session_state(const bgp::Speaker& speaker,
         if (peer->state == bgp::State::established && peer->negotiated &&
             peer->negotiated->carries(family))
             return decision::SessionState::established;
-        is_restarting |= peer->restarting_until.has_value();
+        is_restarting |= peer->restarting_until.has_value() || peer->kept_until.has_value();
         is_refused |=
             peer->last_error && peer->last_error->reason == bgp::DownReason::peer_shut_down;
     }

@@ -115,6 +115,7 @@ void Session::stop_all(Turn turn, const Notification& notification, const Sessio
     rival_.reset();
     apply(turn, *primary_, {Event::manual_stop, notification}, cause);
     sweep_all(turn);
+    forget_kept(turn);
     settle(turn);
 }
 
@@ -312,6 +313,8 @@ void Session::go_down(Turn turn, const Link& link, const std::optional<SessionEr
     out_.close();
     owes_end_of_rib_ = owes_refresh_ = owes_refresh_end_ = has_end_of_rib_ = {};
     stale_deadline_.reset();
+    if (is_kept_by_peer(link, cause))
+        kept_deadline_ = turn.now + config_.timers.restart;
     if (keeps_routes(link, cause))
         return keep_routes(turn, link);
     if (auto prefixes = in_.clear(); !prefixes.empty())
@@ -443,6 +446,7 @@ std::optional<Instant> Session::next_deadline() const {
     consider(primary_->send_hold_deadline());
     consider(restart_deadline_);
     consider(stale_deadline_);
+    consider(kept_deadline_);
     if (rival_) {
         consider(rival_->fsm.next_deadline());
         consider(rival_->send_hold_deadline());
@@ -466,6 +470,7 @@ PeerView Session::view() const {
             view.graceful_restart_time = graceful->time;
     }
     view.restarting_until = restart_deadline_;
+    view.kept_until = kept_deadline_;
     for (const Family family : families) {
         const auto index = static_cast<std::size_t>(family);
         view.received[index] = in_.route_count(family);

@@ -105,6 +105,9 @@ class Session {
     [[nodiscard]] bool keeps_routes(const Link& link,
                                     const std::optional<SessionError>& cause) const;
     void keep_routes(Turn turn, const Link& link);
+    [[nodiscard]] bool is_kept_by_peer(const Link& link,
+                                       const std::optional<SessionError>& cause) const;
+    void forget_kept(Turn turn);
     // RFC 4724 4.2, 5: the peer restarted without our noticing, and calls.
     [[nodiscard]] bool is_superseded_by(const Link& link) const;
     void return_from_restart(Turn turn, const Link& link);
@@ -144,6 +147,7 @@ class Session {
     // RFC 4724 4.2: until when the peer must be back, and until when it must have said everything.
     std::optional<Instant> restart_deadline_;
     std::optional<Instant> stale_deadline_;
+    std::optional<Instant> kept_deadline_;  // until when the peer keeps what is ours
     bool is_forwarding_dead_ = false;
     bool is_stopped_ = false;
 

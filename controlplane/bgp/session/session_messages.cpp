@@ -220,6 +220,8 @@ void Session::take_notification(Turn turn, Link& link, std::span<const std::uint
     const bool is_version =
         notification == Notification(OpenError::unsupported_version, notification.data);
     const bool is_shutdown = notification.inner().is(CeaseReason::administrative_shutdown);
+    // It has said its last word about us: what it kept of ours goes with it.
+    forget_kept(turn);
     // A peer whose operator wants no session is not called again; it may call.
     if (is_shutdown)
         set_opening(Opening::passive);

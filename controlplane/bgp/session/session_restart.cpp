@@ -34,6 +34,13 @@ bool Session::keeps_routes(const Link& link, const std::optional<SessionError>& 
     }
 }
 
+// RFC 4724 4.2, from the other side: who lost the connection does not hear of it later than we do,
+// or finds out by our next OPEN, and keeps what it has from us meanwhile.
+bool Session::is_kept_by_peer(const Link& link, const std::optional<SessionError>& cause) const {
+    return link.negotiated.has_graceful_restart && !is_forwarding_dead_ && cause &&
+           cause->reason == DownReason::connection_lost;
+}
+
 void Session::keep_routes(Turn turn, const Link& link) {
     const GracefulRestart& theirs = *link.their_open->capabilities.graceful;
     for (const Family family : families) {
@@ -57,6 +64,7 @@ bool Session::is_superseded_by(const Link& link) const {
 // address family is not included ..., or if the capability is not received ... at all, then the
 // Receiving Speaker MUST immediately remove all the stale routes".
 void Session::return_from_restart(Turn turn, const Link& link) {
+    kept_deadline_.reset();
     if (!std::exchange(restart_deadline_, std::nullopt))
         return;
     const auto& theirs = link.their_open->capabilities.graceful;
@@ -69,8 +77,15 @@ void Session::return_from_restart(Turn turn, const Link& link) {
 
 void Session::forwarding_judged(Turn turn, ForwardingJudged::Verdict verdict) {
     is_forwarding_dead_ = verdict == ForwardingJudged::Verdict::dead;
-    if (is_forwarding_dead_)
+    if (is_forwarding_dead_) {
         sweep_all(turn);
+        forget_kept(turn);
+    }
+}
+
+void Session::forget_kept(Turn turn) {
+    if (std::exchange(kept_deadline_, std::nullopt))
+        turn.out.emplace_back(RestartEnded{config_.id});
 }
 
 void Session::run_restart_timers(Turn turn) {
@@ -79,6 +94,8 @@ void Session::run_restart_timers(Turn turn) {
     };
     if (is_due(restart_deadline_) || is_due(stale_deadline_))
         sweep_all(turn);
+    if (is_due(kept_deadline_))
+        forget_kept(turn);
 }
 
 void Session::sweep(Turn turn, Family family) {

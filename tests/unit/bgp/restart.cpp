@@ -159,6 +159,45 @@ TEST_CASE("RFC 4724 4.2, RFC 8538 4: after which ends routes stay, and after whi
     }
 }
 
+TEST_CASE("RFC 4724 4.2: what we said may stay with a peer that lost only the connection") {
+    GracefulRestart helper_only = offer();
+    helper_only.families = {};
+    Script script = learned_script(helper_only);
+    script.give(Closed{script.connection, "reset"});
+    CHECK(script.node.view().kept_until == script.now + 30s);  // what we offered
+
+    SUBCASE("until the session is back") {
+        script.reconnect();
+        script.establish(helper_only);
+        CHECK_FALSE(script.node.view().kept_until.has_value());
+    }
+    SUBCASE("until the time is over") {
+        script.node.said.clear();
+        script.now += 30s;
+        script.give(Tick{});
+        CHECK_FALSE(script.node.view().kept_until.has_value());
+        CHECK(script.node.all<RestartEnded>().size() == 1);
+    }
+    SUBCASE("unless it says no when we call again") {
+        script.reconnect();
+        script.hear(encode(Notification(CeaseReason::administrative_shutdown)));
+        CHECK_FALSE(script.node.view().kept_until.has_value());
+    }
+    SUBCASE("unless the way is dead") {
+        script.give(ForwardingJudged{peer, ForwardingJudged::Verdict::dead});
+        CHECK_FALSE(script.node.view().kept_until.has_value());
+    }
+}
+
+TEST_CASE("RFC 4724 4.2: nothing stays with a peer that ended the session, or knows no restart") {
+    Script ended = learned_script(offer());
+    ended.hear(encode(Notification(CeaseReason::administrative_reset)));
+    CHECK_FALSE(ended.node.view().kept_until.has_value());
+    Script plain = learned_script(std::nullopt);
+    plain.give(Closed{plain.connection, "reset"});
+    CHECK_FALSE(plain.node.view().kept_until.has_value());
+}
+
 TEST_CASE("RFC 4724 4.2: a peer that did not keep forwarding loses its routes when it is back") {
     struct Row {
         const char* what;
