@@ -28,7 +28,7 @@ constexpr std::size_t ethernet_size = 14;
 
 class Maker {
  public:
-    Maker(const GarbageOptions& options) : options_(options), random_(options.seed) {
+    explicit Maker(const GarbageOptions& options) : options_(options), random_(options.seed) {
         std::array<unsigned, 6> octets{};
         if (std::sscanf(options.to.c_str(), "%x:%x:%x:%x:%x:%x", &octets[0], &octets[1], &octets[2],
                         &octets[3], &octets[4], &octets[5]) != 6)

@@ -61,8 +61,8 @@ extern "C" __attribute__((visibility("default"))) long ptrace(__ptrace_request r
     va_end(arguments);
 
     const long result = next_ptrace()(request, pid, address, data);
-    const bool is_extended_state = request == PTRACE_SETREGSET &&
-                                   address == reinterpret_cast<void*>(std::size_t{NT_X86_XSTATE});
+    const bool is_extended_state =
+        request == PTRACE_SETREGSET && reinterpret_cast<std::size_t>(address) == NT_X86_XSTATE;
     if (result < 0 && errno == EFAULT && is_extended_state)
         return set_whole_state(pid, address, *static_cast<const iovec*>(data));
     return result;
