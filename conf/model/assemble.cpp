@@ -63,6 +63,28 @@ Underlay assemble_underlay(const UnderlayDraft& draft, PortId port) {
     return underlay;
 }
 
+std::vector<ImportRule> assemble_import(const std::vector<ImportRuleDraft>& drafts) {
+    std::vector<ImportRule> rules;
+    for (const ImportRuleDraft& draft : drafts) {
+        ImportRule rule;
+        take(rule.action, draft.action);
+        rule.prefixes = values_of(draft.prefixes);
+        rule.as_paths = values_of(draft.as_paths);
+        rule.communities = values_of(draft.communities);
+        rules.push_back(std::move(rule));
+    }
+    return rules;
+}
+
+ExportPolicy assemble_export(const ExportDraft& draft) {
+    ExportPolicy policy;
+    take(policy.prepend, draft.prepend);
+    take(policy.med, draft.med);
+    policy.communities = values_of(draft.communities);
+    take(policy.limit, draft.limit);
+    return policy;
+}
+
 UplinkBgp assemble_bgp(const BgpDraft& draft, const std::filesystem::path& directory) {
     UplinkBgp bgp;
     bgp.peers = values_of(draft.peers);
@@ -72,6 +94,12 @@ UplinkBgp assemble_bgp(const BgpDraft& draft, const std::filesystem::path& direc
     take(bgp.has_ttl_security, draft.ttl_security);
     take(bgp.hold, draft.hold);
     take(bgp.max_prefixes, draft.max_prefixes);
+    take(bgp.max_prefixes_warning, draft.max_prefixes_warning);
+    take(bgp.max_prefixes_restart, draft.max_prefixes_restart);
+    if (draft.has_import)
+        bgp.import = assemble_import(draft.import);
+    if (draft.exported)
+        bgp.exported = assemble_export(*draft.exported);
     bgp.canary_communities = values_of(draft.canary_communities);
     bgp.position = draft.place.position;
     return bgp;

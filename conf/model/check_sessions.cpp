@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -67,11 +68,58 @@ void check_password(const Draft& draft, const Given<std::string>& file,
                                      file->value, max_password_size));
 }
 
+void check_restart(const Given<std::optional<Duration>>& restart, const Complaints& complaints) {
+    using namespace std::chrono_literals;
+    if (restart && restart->value && (*restart->value < 1s || *restart->value > 24h))
+        complaints.error(restart->place, "from 1s to 24h, or never");
+}
+
+void check_import(const std::vector<ImportRuleDraft>& rules, const Complaints& complaints) {
+    // Rules are told by their number, of which a route keeps 16 bits.
+    constexpr std::size_t max_rules = 1000;
+    if (rules.size() > max_rules)
+        complaints.error(
+            rules[max_rules].place,
+            fmt::format("more than {} rules; a rule may have many prefixes", max_rules));
+    for (std::size_t i = 0; i + 1 < rules.size(); ++i)
+        if (rules[i].means_all())
+            return complaints.warning(
+                rules[i + 1].place,
+                fmt::format("never reached: rule {} decides about every route", i + 1));
+}
+
+// What a neighbour does at one prefix too many is the end of the session, in the middle of a move.
+void check_export(const Draft& draft, const ExportDraft& exported, const Complaints& complaints) {
+    for (const auto& community : exported.communities)
+        if (community.value == Community(blackhole))
+            complaints.error(community.place,
+                             "BLACKHOLE asks the neighbour to drop our packets (RFC 7999)");
+    if (!exported.limit)
+        return;
+    for (const Family family : families) {
+        std::size_t count = 0;
+        for (const PrefixSetDraft& set : draft.prefix_sets)
+            count += static_cast<std::size_t>(
+                std::ranges::count_if(set.prefixes, [family](const Located<Prefix>& prefix) {
+                    return prefix.value.family() == family;
+                }));
+        if (count > exported.limit->value)
+            complaints.error(exported.limit->place,
+                             fmt::format("the prefix sets have {} {} prefixes, which can all come "
+                                         "here: ask the neighbour for a higher limit",
+                                         count, display_name(family)));
+    }
+}
+
 void check_bgp(const Draft& draft, const UplinkDraft& uplink, const Complaints& complaints) {
     const BgpDraft& bgp = *uplink.bgp;
     check_peers(draft, uplink, complaints);
     check_hold(bgp.hold, complaints);
     check_password(draft, bgp.password_file, complaints);
+    check_restart(bgp.max_prefixes_restart, complaints);
+    check_import(bgp.import, complaints);
+    if (bgp.exported)
+        check_export(draft, *bgp.exported, complaints);
     if (bgp.asn && draft.asn && bgp.asn->value == draft.asn->value)
         complaints.error(bgp.asn->place,
                          "this is our own AS number; detour speaks eBGP with its uplinks only");

@@ -21,9 +21,11 @@
 #include "conf/model/diagnostic.h"
 #include "conf/model/timing.h"
 #include "conf/types/address.h"
+#include "conf/types/as_path_pattern.h"
 #include "conf/types/duration.h"
 #include "conf/types/ids.h"
 #include "conf/types/prefix.h"
+#include "conf/types/prefix_range.h"
 #include "conf/types/rate.h"
 
 namespace detour::model {
@@ -120,6 +122,32 @@ struct LargeCommunity {
 
 using Community = std::variant<StandardCommunity, LargeCommunity>;
 
+inline constexpr StandardCommunity blackhole{65535, 666};  // RFC 7999
+
+// What is taken of a neighbour's routes: the first rule that means one decides. Of each list that
+// is given one must be met.
+struct ImportRule {
+    enum class Action : std::uint8_t { accept, refuse };
+
+    Action action = Action::accept;
+    std::vector<PrefixRange> prefixes = {};
+    std::vector<AsPathPattern> as_paths = {};
+    std::vector<Community> communities = {};
+
+    friend bool operator==(const ImportRule&, const ImportRule&) = default;
+};
+
+// What goes with every announcement on an uplink, beside what a move wants of it. What is announced
+// there are the declared prefixes, whatever stands here.
+struct ExportPolicy {
+    std::uint8_t prepend = 0;  // our AS so often more
+    std::optional<std::uint32_t> med = {};
+    std::vector<Community> communities = {};
+    std::optional<std::uint32_t> limit = {};  // of prefixes that the neighbour takes, a family
+
+    friend bool operator==(const ExportPolicy&, const ExportPolicy&) = default;
+};
+
 struct UplinkBgp {
     std::vector<Address> peers;  // each on the uplink's own link
     AsNumber asn;
@@ -127,6 +155,12 @@ struct UplinkBgp {
     bool has_ttl_security = false;
     Duration hold = std::chrono::seconds(90);
     std::uint32_t max_prefixes = 1000;
+    std::uint8_t max_prefixes_warning = 80;  // percent; 100: no warning
+    // How long a session stays away that brought more; nothing: until an operator clears it.
+    std::optional<Duration> max_prefixes_restart = std::chrono::minutes(15);
+    // Nothing: no policy, and routes are evidence alone (RFC 8212).
+    std::optional<std::vector<ImportRule>> import = {};
+    ExportPolicy exported = {};
     // What the provider reads as "announce to your customers only"; empty: it has no such thing.
     std::vector<Community> canary_communities;
     Position position;

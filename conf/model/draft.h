@@ -50,6 +50,27 @@ struct UnderlayDraft {
     [[nodiscard]] std::optional<std::uint16_t> overhead() const;
 };
 
+struct ImportRuleDraft {
+    Place place;
+    Given<ImportRule::Action> action;
+    List<PrefixRange> prefixes;
+    List<AsPathPattern> as_paths;
+    List<Community> communities;
+
+    // It asks nothing: it decides about every route that comes to it.
+    [[nodiscard]] bool means_all() const {
+        return prefixes.empty() && !prefixes.has_gaps && as_paths.empty() && !as_paths.has_gaps &&
+               communities.empty() && !communities.has_gaps;
+    }
+};
+
+struct ExportDraft {
+    Given<std::uint8_t> prepend;
+    Given<std::uint32_t> med;
+    List<Community> communities;
+    Given<std::uint32_t> limit;
+};
+
 struct BgpDraft {
     Place place;
     List<Address> peers;
@@ -58,6 +79,11 @@ struct BgpDraft {
     Given<bool> ttl_security;
     Given<Duration> hold;
     Given<std::uint32_t> max_prefixes;
+    Given<std::uint8_t> max_prefixes_warning;
+    Given<std::optional<Duration>> max_prefixes_restart;  // nothing: never
+    bool has_import = false;
+    std::vector<ImportRuleDraft> import;
+    std::optional<ExportDraft> exported;
     List<Community> canary_communities;
 };
 

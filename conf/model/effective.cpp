@@ -37,6 +37,12 @@ std::string text_of(const Address& value) {
 std::string text_of(const Prefix& value) {
     return value.to_string();
 }
+std::string text_of(const PrefixRange& value) {
+    return value.to_string();
+}
+std::string text_of(const AsPathPattern& value) {
+    return value.to_string();
+}
 std::string text_of(const InterfaceAddress& value) {
     return value.to_string();
 }
@@ -50,6 +56,8 @@ std::string text_of(const Community& value) {
     if (const auto* large = std::get_if<LargeCommunity>(&value))
         return fmt::format("{}:{}:{}", large->asn, large->function, large->parameter);
     const auto& standard = std::get<StandardCommunity>(value);
+    if (const std::string_view name = name_of(standard); !name.empty())
+        return std::string(name);
     return fmt::format("{}:{}", standard.asn, standard.value);
 }
 std::string text_of(Mode value) {
@@ -219,6 +227,28 @@ void collect_underlay(Collector& out, const Path& path, const Config& config,
     out.otherwise(Setting::Source::standard, "").is_only_shown = !underlay.keepalive;
 }
 
+// `: [a, b]` behind the name of a list that is not empty.
+template <class T>
+std::string listed(std::string_view name, const std::vector<T>& given) {
+    std::vector<std::string> texts;
+    for (const T& each : given)
+        texts.push_back(fmt::format("\"{}\"", text_of(each)));
+    return given.empty() ? "" : fmt::format(", {}: [{}]", name, fmt::join(texts, ", "));
+}
+
+void collect_import(Collector& out, const Path& path, const UplinkBgp& bgp) {
+    if (!bgp.import)
+        return out.value(path + "import", std::optional<std::string>{});
+    std::vector<std::string> rules;
+    for (const ImportRule& rule : *bgp.import)
+        rules.push_back(fmt::format(
+            "{{action: {}{}{}{}}}", rule.action == ImportRule::Action::accept ? "accept" : "refuse",
+            listed("prefixes", rule.prefixes), listed("as-path", rule.as_paths),
+            listed("communities", rule.communities)));
+    const auto shape = rules.empty() ? Setting::Shape::list : Setting::Shape::lines;
+    out.add(path + "import", std::move(rules), shape);
+}
+
 void collect_bgp(Collector& out, const Path& path, const UplinkBgp& bgp) {
     out.values(path + "peers", bgp.peers);
     out.value(path + "asn", bgp.asn);
@@ -227,6 +257,14 @@ void collect_bgp(Collector& out, const Path& path, const UplinkBgp& bgp) {
     out.value(path + "ttl-security", bgp.has_ttl_security);
     out.value(path + "hold", bgp.hold);
     out.value(path + "max-prefixes", bgp.max_prefixes);
+    out.value(path + "max-prefixes-warning", std::uint32_t{bgp.max_prefixes_warning});
+    out.value(path + "max-prefixes-restart",
+              bgp.max_prefixes_restart ? text_of(*bgp.max_prefixes_restart) : "never");
+    collect_import(out, path, bgp);
+    out.value(path + "export" + "prepend", std::uint32_t{bgp.exported.prepend});
+    out.value(path + "export" + "med", bgp.exported.med);
+    out.values(path + "export" + "communities", bgp.exported.communities);
+    out.value(path + "export" + "max-prefixes", bgp.exported.limit);
     out.values(path + "canary-communities", bgp.canary_communities);
 }
 

@@ -26,8 +26,12 @@ inline constexpr std::array<Key, 15> underlay{
     "port",      "local", "remote", "gateway", "key", "ttl",       "checksum",
     "sequence",  "dscp",  "df",     "mtu",     "mss", "keepalive", "keepalive-retries",
     "reassembly"};
-inline constexpr std::array<Key, 7> bgp{
-    "peers", "asn", "password-file", "ttl-security", "hold", "max-prefixes", "canary-communities"};
+inline constexpr std::array<Key, 11> bgp{
+    "peers",  "asn",          "password-file",        "ttl-security",
+    "hold",   "max-prefixes", "max-prefixes-warning", "max-prefixes-restart",
+    "import", "export",       "canary-communities"};
+inline constexpr std::array<Key, 4> exported{"prepend", "med", "communities", "max-prefixes"};
+inline constexpr std::array<Key, 4> import_rule{"action", "prefixes", "as-path", "communities"};
 inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};
 inline constexpr std::array<Key, 7> detect{"profile",      "targets",        "probe-limit",
                                            "forgiven-gap", "start-up-grace", "link-up-grace",
@@ -43,13 +47,15 @@ struct Section {
     std::span<const Key> keys;
 };
 
-inline constexpr std::array<Section, 12> sections{{{"the top level", document},
+inline constexpr std::array<Section, 14> sections{{{"the top level", document},
                                                    {"router", router},
                                                    {"dataplane", dataplane},
                                                    {"a port", port},
                                                    {"an uplink", uplink},
                                                    {"an uplink's underlay", underlay},
                                                    {"an uplink's bgp", bgp},
+                                                   {"an import rule", import_rule},
+                                                   {"an uplink's export", exported},
                                                    {"a prefix set", prefix_set},
                                                    {"detect", detect},
                                                    {"a target", target},

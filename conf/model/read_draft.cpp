@@ -78,10 +78,37 @@ UnderlayDraft read_underlay(const Section& uplink, const Node& node) {
                 underlay.value("keepalive-retries", parse_number_in<std::uint8_t, 1, 255>)};
 }
 
+ImportRuleDraft read_import_rule(const Section::Child& child, const Complaints& complaints) {
+    const Section rule(*child.node, child.place, keys::import_rule, complaints);
+    return {.place = child.place,
+            .action = rule.required("action", parse_import_action, "say accept or refuse"),
+            .prefixes = rule.values("prefixes", PrefixRange::parse),
+            .as_paths = rule.values("as-path", AsPathPattern::parse),
+            .communities = rule.values("communities", parse_community)};
+}
+
+std::optional<ExportDraft> read_export(const Section& bgp) {
+    const Node* node = bgp.child("export");
+    if (node == nullptr)
+        return std::nullopt;
+    if (node->kind == Node::Kind::scalar && node->text == "learned") {
+        bgp.complaints().error(bgp.place_of("export"),
+                               "an uplink is told of the prefix sets alone: what was learned from "
+                               "one provider is never announced to another");
+        return std::nullopt;
+    }
+    const Section section = subsection(bgp, "export", *node, keys::exported);
+    return ExportDraft{
+        .prepend = section.value("prepend", parse_number_in<std::uint8_t, 0, 20>),
+        .med = section.value("med", parse_number_in<std::uint32_t, 0, 0xffffffff>),
+        .communities = section.values("communities", parse_community),
+        .limit = section.value("max-prefixes", parse_number_in<std::uint32_t, 1, 10'000'000>)};
+}
+
 BgpDraft read_bgp(const Section& uplink, const Node& node) {
     const Section bgp = subsection(uplink, "bgp", node, keys::bgp);
     bgp.require("peers", "give the neighbour's addresses");
-    return {
+    BgpDraft draft{
         .place = bgp.place(),
         .peers = bgp.values("peers", parse_host_address),
         .asn = bgp.required("asn", parse_as_number, "give the neighbour's AS number"),
@@ -89,7 +116,16 @@ BgpDraft read_bgp(const Section& uplink, const Node& node) {
         .ttl_security = bgp.value("ttl-security", parse_switch),
         .hold = bgp.value("hold", parse_duration),
         .max_prefixes = bgp.value("max-prefixes", parse_number_in<std::uint32_t, 1, 10'000'000>),
+        .max_prefixes_warning =
+            bgp.value("max-prefixes-warning", parse_number_in<std::uint8_t, 1, 100>),
+        .max_prefixes_restart = bgp.value("max-prefixes-restart", parse_restart),
+        .has_import = bgp.has("import"),
+        .import = {},
+        .exported = read_export(bgp),
         .canary_communities = bgp.values("canary-communities", parse_community)};
+    for (const Section::Child& child : bgp.items("import"))
+        draft.import.push_back(read_import_rule(child, bgp.complaints()));
+    return draft;
 }
 
 UplinkDraft read_uplink(const Section::Child& child, const Complaints& complaints) {

@@ -54,6 +54,13 @@ Parsed<T> parse_word(std::string_view text,
                                               fmt::join(names, ", "), meant));
 }
 
+constexpr std::array<std::pair<std::string_view, StandardCommunity>, 5> well_known{
+    {{"NO_EXPORT", {65535, 65281}},
+     {"NO_ADVERTISE", {65535, 65282}},
+     {"NO_EXPORT_SUBCONFED", {65535, 65283}},
+     {"GRACEFUL_SHUTDOWN", {65535, 0}},
+     {"BLACKHOLE", {blackhole.asn, blackhole.value}}}};
+
 // "02:00" as minutes since midnight.
 Parsed<std::chrono::minutes> parse_clock(std::string_view text) {
     const auto wrong = [] { return refuse("a time is written HH:MM, from 00:00 to 23:59"); };
@@ -133,7 +140,17 @@ Parsed<AsNumber> parse_as_number(std::string_view text) {
     return AsNumber(static_cast<std::uint32_t>(*number));
 }
 
+std::string_view name_of(const StandardCommunity& community) {
+    for (const auto& [name, known] : well_known)
+        if (known == community)
+            return name;
+    return {};
+}
+
 Parsed<Community> parse_community(std::string_view text) {
+    for (const auto& [name, community] : well_known)
+        if (name == text)
+            return community;
     std::vector<std::uint64_t> parts;
     const bool is_large = std::count(text.begin(), text.end(), ':') == 2;
     const std::uint64_t high = is_large ? 0xffffffff : 0xffff;
@@ -144,7 +161,7 @@ Parsed<Community> parse_community(std::string_view text) {
         if (!part)
             return refuse(
                 "a community is two numbers of 16 bits, 64496:100, or three of 32 bits, "
-                "64496:1:100",
+                "64496:1:100, or a well-known one's name, NO_EXPORT",
                 start + part.error().offset);
         parts.push_back(*part);
         start = end + 1;
@@ -193,6 +210,22 @@ Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text) {
     if (!number)
         return refuse("copy, or a number from 0 to 63");
     return static_cast<std::uint8_t>(*number);
+}
+
+Parsed<std::optional<Duration>> parse_restart(std::string_view text) {
+    if (text == "never")
+        return std::optional<Duration>{};
+    const auto duration = parse_duration(text);
+    if (!duration)
+        return refuse("never, or a duration: " + duration.error().message, duration.error().offset);
+    return *duration;
+}
+
+Parsed<ImportRule::Action> parse_import_action(std::string_view text) {
+    using Action = ImportRule::Action;
+    static constexpr std::array<std::pair<std::string_view, Action>, 2> words{
+        {{"accept", Action::accept}, {"refuse", Action::refuse}}};
+    return parse_word(text, words);
 }
 
 Parsed<std::uint16_t> parse_mss(std::string_view text) {

@@ -36,13 +36,18 @@ template <class T, std::uint64_t low, std::uint64_t high>
 [[nodiscard]] Parsed<std::string> parse_text(std::string_view text);
 [[nodiscard]] Parsed<bool> parse_switch(std::string_view text);         // true, false
 [[nodiscard]] Parsed<AsNumber> parse_as_number(std::string_view text);  // RFC 5396 asplain
+// Numbers, or the name of a well-known one: NO_EXPORT.
 [[nodiscard]] Parsed<Community> parse_community(std::string_view text);
+// "NO_EXPORT"; empty: it is written as numbers.
+[[nodiscard]] std::string_view name_of(const StandardCommunity& community);
 [[nodiscard]] Parsed<DailyWindow> parse_daily_window(std::string_view text);  // 02:00-05:00
 // An address that one host can have: not unspecified, multicast, broadcast or loopback.
 [[nodiscard]] Parsed<Address> parse_host_address(std::string_view text);
 
 // copy, or a number: what the outer header's DSCP is to be (RFC 2474).
 [[nodiscard]] Parsed<std::optional<std::uint8_t>> parse_dscp(std::string_view text);
+// never, or a duration.
+[[nodiscard]] Parsed<std::optional<Duration>> parse_restart(std::string_view text);
 // auto, off or a segment size: 0xffff, 0 or the number.
 [[nodiscard]] Parsed<std::uint16_t> parse_mss(std::string_view text);
 [[nodiscard]] Parsed<DontFragment> parse_dont_fragment(std::string_view text);
@@ -51,6 +56,7 @@ template <class T, std::uint64_t low, std::uint64_t high>
 // tcp/443, udp/53 or none.
 [[nodiscard]] Parsed<std::optional<SecondKind>> parse_second_kind(std::string_view text);
 
+[[nodiscard]] Parsed<ImportRule::Action> parse_import_action(std::string_view text);
 [[nodiscard]] Parsed<Mode> parse_mode(std::string_view text);
 [[nodiscard]] Parsed<DataplaneKind> parse_dataplane_kind(std::string_view text);
 [[nodiscard]] Parsed<PollMode> parse_poll_mode(std::string_view text);

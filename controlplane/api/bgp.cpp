@@ -48,29 +48,33 @@ std::expected<std::size_t, Response> count_of(std::string_view text) {
 std::expected<RouteQuery, Response> query_of(const Request& request) {
     RouteQuery query;
     const std::string_view direction = request.parameter("direction");
-    if (!direction.empty() && direction != "in" && direction != "out")
-        return std::unexpected(failure(422, "direction is in or out"));
+    if (!direction.empty() && direction != "in" && direction != "out" && direction != "best")
+        return std::unexpected(failure(422, "direction is in, out or best"));
     if (direction == "out")
         query.direction = RouteQuery::Direction::out;
+    if (direction == "best")
+        query.direction = RouteQuery::Direction::best;
+    if (direction == "best" && !request.parameter("peer").empty())
+        return std::unexpected(failure(422, "the best path is one of all peers; name none"));
     const auto count = count_of(request.parameter("count"));
     if (!count)
         return std::unexpected(count.error());
-    query.limit = *count;
+    query.selection.limit = *count;
     const std::string_view text = request.parameter("prefix");
     if (text.empty())
         return query;
     if (const auto address = Address::parse(text)) {
-        query.prefix = Prefix::host(*address);
-        query.match = RouteQuery::Match::covering;
+        query.selection.prefix = Prefix::host(*address);
+        query.selection.match = RouteQuery::Match::covering;
         return query;
     }
     const auto prefix = Prefix::parse(text);
     if (!prefix)
         return std::unexpected(
             failure(422, fmt::format("\"{}\" is no prefix: {}", text, prefix.error().message)));
-    query.prefix = *prefix;
+    query.selection.prefix = *prefix;
     if (!request.parameter("longer").empty())
-        query.match = RouteQuery::Match::longer;
+        query.selection.match = RouteQuery::Match::longer;
     return query;
 }
 

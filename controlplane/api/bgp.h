@@ -3,9 +3,10 @@
 //
 // The resources of BGP:
 //
-//     GET  /v1/bgp/routes?peer=PEER&direction=in|out&prefix=P&longer=1&count=N
-//          {"peers": [as in observe/bgp_routes.h]}; PEER is an address, an uplink's name, or not
-//          there: all. P is a prefix, or an address, which asks for what covers it.
+//     GET  /v1/bgp/routes?peer=PEER&direction=in|out|best&prefix=P&longer=1&count=N
+//          {"peers": [as in observe/bgp_routes.h]}, or of best {"best": [as there]}; PEER is an
+//          address, an uplink's name, or not there: all. P is a prefix, or an address, which asks
+//          for what covers it.
 //     POST /v1/bgp/clear {"peer", "kind": "soft"|"hard", "actor", "reason"}
 //          {"cleared": [addresses]}
 #pragma once

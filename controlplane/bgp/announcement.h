@@ -53,7 +53,6 @@ struct WishProgress {
 
 struct AnnouncementView {
     Prefix prefix;
-    Announcement announcement;
     Progress progress = Progress::pending;
     PathAttributes attributes;  // as they go out
 };

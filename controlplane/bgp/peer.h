@@ -16,6 +16,7 @@
 #include "conf/types/duration.h"
 #include "conf/types/ids.h"
 #include "conf/types/prefix.h"
+#include "controlplane/bgp/policy/filter.h"
 #include "controlplane/bgp/wire/notification.h"
 
 namespace detour::bgp {
@@ -64,7 +65,8 @@ struct Timers {
     Duration connect_retry = std::chrono::seconds(5);
     Duration idle_hold = std::chrono::seconds(1);  // after a session's end, doubled up to
     Duration idle_hold_limit = std::chrono::seconds(60);
-    Duration max_prefix_restart = std::chrono::minutes(15);
+    // How long a session stays away that brought too many prefixes; nothing: until it is started.
+    std::optional<Duration> max_prefix_restart = std::chrono::minutes(15);
     // RFC 4724, in whole seconds: how long the peer may keep our routes while we restart, which is
     // how long a route lives on after us if we do not come back. 0: neither side keeps anything.
     Duration restart = std::chrono::seconds(30);
@@ -91,7 +93,11 @@ struct PeerConfig {
     bool covers_notifications = false;
     std::optional<Role> role;    // RFC 9234; nothing: none is said, and no leak is looked for
     bool requires_role = false;  // RFC 9234 4.2: strict mode
-    std::uint32_t max_prefixes = 1000;  // accepted per family
+    std::uint32_t max_prefixes = 1000;       // of a family, believed or not; more end the session
+    std::uint8_t max_prefixes_warning = 80;  // percent of it, of which is warned; 100: never
+    // What our operator wants to hear. Nothing: no policy was stated, and all that may be believed
+    // is (RFC 8212: as evidence; nothing is forwarded by it, or told to others).
+    std::optional<std::vector<ImportRule>> import;
 
     friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 };
@@ -171,6 +177,8 @@ struct PeerView {
     std::array<std::size_t, 2> stale{};             // of `received`, not heard again yet
     std::array<std::size_t, 2> received{};          // routes in the Adj-RIB-In, by Family
     std::array<std::size_t, 2> accepted{};          // of these, what the import rules let pass
+    std::uint32_t max_prefixes = 0;                 // of `received`, for each family
+    std::array<bool, 2> is_near_limit{};            // so many came that it was warned of
     std::array<std::size_t, 2> announced{};         // prefixes the peer has from us, by Family
     Counters in;
     Counters out;

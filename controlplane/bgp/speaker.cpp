@@ -166,8 +166,51 @@ WishProgress Speaker::progress(PeerId id, const Prefix& prefix) const {
 }
 
 std::vector<RouteView> Speaker::routes(PeerId id) const {
+    return routes(id, {}).routes;
+}
+
+SelectedRoutes Speaker::routes(PeerId id, const RouteSelection& selection) const {
     const auto session = sessions_.find(id);
-    return session == sessions_.end() ? std::vector<RouteView>{} : session->second->routes();
+    return session == sessions_.end() ? SelectedRoutes{} : session->second->routes(selection);
+}
+
+BestRoutes Speaker::best(const RouteSelection& selection) const {
+    std::vector<Prefix> prefixes;
+    for (const auto& [id, session] : sessions_)
+        session->list_eligible(selection, prefixes);
+    std::ranges::sort(prefixes);
+    const auto repeated = std::ranges::unique(prefixes);
+    prefixes.erase(repeated.begin(), repeated.end());
+    BestRoutes best;
+    for (const Prefix& prefix : prefixes)
+        if (best.routes.size() < selection.limit)
+            best.routes.push_back(best_of(prefix));
+        else
+            ++best.left_off;
+    return best;
+}
+
+BestRoute Speaker::best_of(const Prefix& prefix) const {
+    BestRoute result{prefix, {}};
+    std::vector<Candidate> candidates;
+    for (const auto& [id, session] : sessions_)
+        if (const AdjRibIn::Route* route = session->eligible(prefix)) {
+            result.paths.push_back({id, route->attributes});
+            candidates.push_back(session->candidate(*route));
+        }
+    const std::vector<PathStep> steps = compare_paths(candidates);
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        result.paths[i].lost_at = steps[i];
+    // Then those that fell behind last.
+    std::ranges::stable_sort(result.paths, std::ranges::greater{}, [](const auto& path) {
+        return std::pair(path.lost_at == PathStep::none, path.lost_at);
+    });
+    return result;
+}
+
+std::optional<RouteView> Speaker::longest_match(PeerId id, const Address& address) const {
+    const auto session = sessions_.find(id);
+    return session == sessions_.end() ? std::nullopt : session->second->longest_match(address);
 }
 
 Session* Speaker::owner_of(ConnectionId connection) {

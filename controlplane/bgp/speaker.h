@@ -25,7 +25,10 @@
 // One thread: the event loop's.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +36,7 @@
 
 #include "conf/types/duration.h"
 #include "controlplane/bgp/events.h"
+#include "controlplane/bgp/rib/best_path.h"
 
 namespace detour::bgp {
 
@@ -47,6 +51,39 @@ struct RouteView {
     std::shared_ptr<const PathAttributes> attributes;
     std::string refusal;    // why the import rules do not accept it; empty: accepted
     bool is_stale = false;  // not heard again since the peer restarted, or began to send it again
+};
+
+// Which routes are asked for, of a table that may have a million.
+struct RouteSelection {
+    enum class Match : std::uint8_t { exact, longer, covering };
+
+    std::optional<Prefix> prefix = {};  // nothing: every route
+    Match match = Match::exact;
+    std::size_t limit = std::numeric_limits<std::size_t>::max();
+
+    [[nodiscard]] bool means(const Prefix& route) const;
+};
+
+struct SelectedRoutes {
+    std::vector<RouteView> routes;  // the first by prefix
+    std::size_t left_off = 0;       // beyond the limit
+};
+
+// What the decision process (RFC 4271 9.1) makes of one prefix.
+struct BestRoute {
+    struct Path {
+        PeerId peer;
+        std::shared_ptr<const PathAttributes> attributes;
+        PathStep lost_at = PathStep::none;
+    };
+
+    Prefix prefix;
+    std::vector<Path> paths;  // the best first
+};
+
+struct BestRoutes {
+    std::vector<BestRoute> routes;  // by prefix
+    std::size_t left_off = 0;       // beyond the limit
 };
 
 class Speaker {
@@ -73,10 +110,17 @@ class Speaker {
         PeerId id) const;  // the wish, by prefix
     [[nodiscard]] WishProgress progress(PeerId id, const Prefix& prefix) const;
     [[nodiscard]] std::vector<RouteView> routes(PeerId id) const;  // the Adj-RIB-In, by prefix
+    [[nodiscard]] SelectedRoutes routes(PeerId id, const RouteSelection& selection) const;
+    // Of all peers together: of those whose import policy was stated (RFC 8212), what was accepted.
+    [[nodiscard]] BestRoutes best(const RouteSelection& selection) const;
+    // The accepted route that packets to the address would take; asked of a full table all the
+    // time.
+    [[nodiscard]] std::optional<RouteView> longest_match(PeerId id, const Address& address) const;
 
  private:
     Session* owner_of(ConnectionId connection);
     Session* caller(const Accepted& call);
+    [[nodiscard]] BestRoute best_of(const Prefix& prefix) const;
 
     std::unique_ptr<LocalEnd> local_;  // sessions refer to it
     std::map<PeerId, std::unique_ptr<Session>> sessions_;

@@ -9,15 +9,24 @@
 namespace detour::controller {
 namespace {
 
-bgp::Announcement to_bgp(const decision::Announcement& announcement) {
+// What a move wants, and what the uplink's neighbour is told with everything.
+bgp::Announcement to_bgp(const decision::Announcement& announcement, const model::Uplink& uplink) {
+    const model::ExportPolicy policy = uplink.bgp ? uplink.bgp->exported : model::ExportPolicy{};
     bgp::Announcement result;
-    result.prepend = static_cast<std::uint8_t>(announcement.prepends);
+    result.prepend = static_cast<std::uint8_t>(announcement.prepends + policy.prepend);
+    result.med = policy.med;
     for (const std::uint32_t community : announcement.communities)
         result.communities.emplace_back(community);
+    append(policy.communities, result.communities, result.large_communities);
+    // The policy may have said them already.
+    const auto add = [&](bgp::Community community) {
+        if (std::ranges::find(result.communities, community) == result.communities.end())
+            result.communities.push_back(community);
+    };
     if (announcement.is_graceful_shutdown)
-        result.communities.push_back(bgp::graceful_shutdown);
+        add(bgp::graceful_shutdown);
     if (announcement.is_no_export)
-        result.communities.push_back(bgp::no_export);
+        add(bgp::no_export);
     std::ranges::sort(result.communities);
     return result;
 }
@@ -67,7 +76,7 @@ bgp::AnnouncementSet Announcer::wanted(UplinkId uplink) const {
     for (const auto& [where, announcement] : wishes_)
         if (where.first == uplink)
             for (const Prefix& prefix : prefixes_of(config_, where.second))
-                set[prefix] = to_bgp(announcement);
+                set[prefix] = to_bgp(announcement, config_.uplink(uplink));
     return set;
 }
 
@@ -83,7 +92,7 @@ std::vector<bgp::ChangeAnnouncements> Announcer::wish(decision::ActionId ticket,
     std::ranges::sort(change.prefixes);
     if (wish.announcement) {
         wishes_[place] = *wish.announcement;
-        change.announcement = to_bgp(*wish.announcement);
+        change.announcement = to_bgp(*wish.announcement, config_.uplink(wish.uplink));
     } else {
         wishes_.erase(place);
     }

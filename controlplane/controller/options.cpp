@@ -10,6 +10,10 @@
 namespace detour::controller {
 namespace {
 
+bgp::Community to_bgp(const model::StandardCommunity& community) {
+    return bgp::Community(std::uint32_t{community.asn} << 16 | community.value);
+}
+
 // Our address that shares the peer's link: what the session is bound to.
 std::optional<InterfaceAddress> beside(const std::vector<InterfaceAddress>& addresses,
                                        const Address& peer) {
@@ -17,6 +21,19 @@ std::optional<InterfaceAddress> beside(const std::vector<InterfaceAddress>& addr
         if (address.network().contains(peer))
             return address;
     return std::nullopt;
+}
+
+std::vector<bgp::ImportRule> import_rules(const std::vector<model::ImportRule>& rules) {
+    using enum bgp::ImportRule::Verdict;
+    std::vector<bgp::ImportRule> result;
+    for (const model::ImportRule& rule : rules) {
+        bgp::ImportRule& ours = result.emplace_back();
+        ours.verdict = rule.action == model::ImportRule::Action::accept ? accept : refuse;
+        ours.prefixes = rule.prefixes;
+        ours.as_paths = rule.as_paths;
+        append(rule.communities, ours.communities, ours.large_communities);
+    }
+    return result;
 }
 
 bgp::PeerConfig peer_config(const model::Config& config, const model::Uplink& uplink,
@@ -39,6 +56,10 @@ bgp::PeerConfig peer_config(const model::Config& config, const model::Uplink& up
         if (const auto address = config.link_address(uplink.id, family))
             result.next_hops[static_cast<std::size_t>(family)] = address->address;
     result.max_prefixes = bgp.max_prefixes;
+    result.max_prefixes_warning = bgp.max_prefixes_warning;
+    result.timers.max_prefix_restart = bgp.max_prefixes_restart;
+    if (bgp.import)
+        result.import = import_rules(*bgp.import);
     return result;
 }
 
@@ -218,8 +239,7 @@ decision::Options decision_options(const model::Config& config) {
             options.asn = uplink.bgp->asn;
             for (const model::Community& community : uplink.bgp->canary_communities)
                 if (const auto* standard = std::get_if<model::StandardCommunity>(&community))
-                    options.canary_communities.push_back(
-                        static_cast<std::uint32_t>(standard->asn) << 16 | standard->value);
+                    options.canary_communities.push_back(to_bgp(*standard).value);
         }
         result.uplinks.push_back(std::move(options));
     }
@@ -233,6 +253,15 @@ decision::Options decision_options(const model::Config& config) {
     for (const model::Target& target : config.detect.targets)
         result.targets.push_back({target.id, target.asn, target.address.family()});
     return result;
+}
+
+void append(const std::vector<model::Community>& communities, std::vector<bgp::Community>& standard,
+            std::vector<bgp::LargeCommunity>& large) {
+    for (const model::Community& community : communities)
+        if (const auto* each = std::get_if<model::LargeCommunity>(&community))
+            large.push_back({each->asn, each->function, each->parameter});
+        else
+            standard.push_back(to_bgp(std::get<model::StandardCommunity>(community)));
 }
 
 std::vector<Prefix> prefixes_of(const model::Config& config, const decision::Block& block) {

@@ -59,6 +59,10 @@ class PeerBook {
 [[nodiscard]] probe::Options probe_options(const model::Config& config, std::uint64_t seed);
 [[nodiscard]] decision::Options decision_options(const model::Config& config);
 
+// The configuration's one list of communities as the two of the wire.
+void append(const std::vector<model::Community>& communities, std::vector<bgp::Community>& standard,
+            std::vector<bgp::LargeCommunity>& large);
+
 // The set's prefixes of the block's family.
 [[nodiscard]] std::vector<Prefix> prefixes_of(const model::Config& config,
                                               const decision::Block& block);

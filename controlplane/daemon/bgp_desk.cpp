@@ -26,6 +26,8 @@ std::vector<bgp::PeerId> numbers_of(const controller::PeerBook& book,
 
 api::Response routes_of(const controller::Controller& controller, const observe::Names& names,
                         const std::vector<api::PeerName>& peers, const observe::RouteQuery& query) {
+    if (query.direction == observe::RouteQuery::Direction::best)
+        return {200, observe::best_json(controller.speaker(), query.selection, names)};
     json rows = json::array();
     for (const bgp::PeerId id : numbers_of(controller.peers(), peers))
         rows.push_back(observe::routes_json(controller.speaker(), id, query, names));

@@ -23,14 +23,23 @@ json row_of(const bgp::AnnouncementView& view) {
             {"progress", to_string(view.progress)}};
 }
 
-template <class View>
-void put_rows(json& result, const std::vector<View>& views, const RouteQuery& query) {
+void put_rows(json& result, const bgp::SelectedRoutes& selected) {
+    json rows = json::array();
+    for (const bgp::RouteView& route : selected.routes)
+        rows.push_back(row_of(route));
+    result["routes"] = std::move(rows);
+    result["left_off"] = selected.left_off;
+}
+
+// What we announce is declared: never many.
+void put_rows(json& result, const std::vector<bgp::AnnouncementView>& views,
+              const bgp::RouteSelection& selection) {
     json rows = json::array();
     std::size_t left_off = 0;
-    for (const View& view : views) {
-        if (!matches(query, view.prefix))
+    for (const bgp::AnnouncementView& view : views) {
+        if (!selection.means(view.prefix))
             continue;
-        if (rows.size() < query.limit)
+        if (rows.size() < selection.limit)
             rows.push_back(row_of(view));
         else
             ++left_off;
@@ -41,18 +50,22 @@ void put_rows(json& result, const std::vector<View>& views, const RouteQuery& qu
 
 }  // namespace
 
-bool matches(const RouteQuery& query, const Prefix& route) {
-    if (!query.prefix)
-        return true;
-    switch (query.match) {
-        case RouteQuery::Match::exact:
-            return route == *query.prefix;
-        case RouteQuery::Match::longer:
-            return query.prefix->contains(route);
-        case RouteQuery::Match::covering:
-            return route.contains(*query.prefix);
+json best_json(const bgp::Speaker& speaker, const bgp::RouteSelection& selection,
+               const Names& names) {
+    const bgp::BestRoutes best = speaker.best(selection);
+    json rows = json::array();
+    for (const bgp::BestRoute& route : best.routes) {
+        json paths = json::array();
+        for (const bgp::BestRoute::Path& path : route.paths)
+            paths.push_back(
+                {{"uplink", names.uplink_of(path.peer)},
+                 {"peer", names.peer(path.peer).to_string()},
+                 {"attributes", to_string(*path.attributes)},
+                 {"lost", path.lost_at == bgp::PathStep::none ? json(nullptr)
+                                                              : json(to_string(path.lost_at))}});
+        rows.push_back({{"prefix", route.prefix.to_string()}, {"paths", std::move(paths)}});
     }
-    return false;
+    return {{"best", std::move(rows)}, {"left_off", best.left_off}};
 }
 
 json routes_json(const bgp::Speaker& speaker, bgp::PeerId peer, const RouteQuery& query,
@@ -64,9 +77,9 @@ json routes_json(const bgp::Speaker& speaker, bgp::PeerId peer, const RouteQuery
     const auto view = speaker.peer(peer);
     result["state"] = view ? json(to_string(view->state)) : json(nullptr);
     if (is_in)
-        put_rows(result, speaker.routes(peer), query);
+        put_rows(result, speaker.routes(peer, query.selection));
     else
-        put_rows(result, speaker.announcements(peer), query);
+        put_rows(result, speaker.announcements(peer), query.selection);
     return result;
 }
 

@@ -7,31 +7,34 @@
 //      "routes": [{"prefix", "attributes", "refusal": null | why it is not believed, "stale"}],
 //      "left_off": 0}
 //
-// Out: {"prefix", "attributes", "progress": "pending" | "sent" | "acknowledged"}. Attributes are in
+// Out: {"prefix", "attributes", "progress": "pending" | "sent" | "acknowledged"}. Of all peers
+// together, the best path to each prefix first (RFC 4271 9.1):
+//
+//     {"best": [{"prefix", "paths": [{"uplink", "peer", "attributes",
+//                                     "lost": null | "a longer AS_PATH"}]}], "left_off": 0}
+//
+// Attributes are in
 // the words of the RFCs. Called on the event loop's thread, which the speaker belongs to.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
 
-#include "conf/types/prefix.h"
 #include "controlplane/controller/controller.h"
 #include "controlplane/observe/names.h"
 
 namespace detour::observe {
 
 struct RouteQuery {
-    enum class Direction : std::uint8_t { in, out };
-    enum class Match : std::uint8_t { exact, longer, covering };
+    enum class Direction : std::uint8_t { in, out, best };
+    using Match = bgp::RouteSelection::Match;
 
     Direction direction = Direction::in;
-    std::optional<Prefix> prefix;  // nothing: all
-    Match match = Match::exact;
-    std::size_t limit = 1000;  // rows a peer
+    bgp::RouteSelection selection{.limit = 1000};  // of a peer
 };
 
-[[nodiscard]] bool matches(const RouteQuery& query, const Prefix& route);
+[[nodiscard]] nlohmann::json best_json(const bgp::Speaker& speaker,
+                                       const bgp::RouteSelection& selection, const Names& names);
 [[nodiscard]] nlohmann::json routes_json(const bgp::Speaker& speaker, bgp::PeerId peer,
                                          const RouteQuery& query, const Names& names);
 

@@ -30,6 +30,9 @@ json peer_json(const bgp::PeerView& peer, Instant now) {
                 {"state", to_string(peer.state)},
                 {"since_s", to_seconds(now - peer.since)},
                 {"received", by_family(peer.received)},
+                {"accepted", by_family(peer.accepted)},
+                {"max_prefixes", peer.max_prefixes},
+                {"near_limit", peer.is_near_limit[0] || peer.is_near_limit[1]},
                 {"announced", by_family(peer.announced)},
                 {"established_count", peer.established_count}};
     if (peer.restarting_until)

@@ -265,6 +265,22 @@ class Sessions:
                    "the peer to name the reason")
         self.assertEqual(self.speaker.view(0)["routes"], {})
 
+    def test_import_rules_decide_and_change_without_a_word_to_the_peer(self):
+        rules = [{"action": "refuse", "prefixes": [f"{HEARD_4} le 32"]}, {"action": "accept", "as_path": ["64496 *"]}]
+        self.connect(ours={"import": rules}, sessions=(0,))
+
+        def refusals():
+            routes = self.speaker.view(0)["routes"]
+            return [routes.get(prefix, {}).get("refusal") for prefix in (HEARD_4, HEARD_6)]
+        wait_until(lambda: refusals() == ["refused by import rule 1", ""], 15, "the routes to be judged")
+        before, since = self.speaker.view(0), self.speaker.count()
+        self.configure(**{"import": [{"action": "accept", "prefixes": ["0.0.0.0/0 le 26"]}]})
+        self.speaker.wait_for(5, since, peer=0, learned=[HEARD_4])
+        self.speaker.wait_for(5, since, peer=0, withdrawn=[HEARD_6])
+        self.assertEqual(refusals(), ["", "no import rule accepts it"])
+        after = self.speaker.view(0)
+        self.assertEqual([after["established"], after["updates_in"]], [before["established"], before["updates_in"]])
+
     def test_a_change_names_its_own_prefixes_alone(self):
         self.connect(sessions=(0,))
         self.speaker.announce(0, {MAIL: {}, WEB: {}, WEB6: {}})

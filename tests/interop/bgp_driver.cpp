@@ -9,7 +9,9 @@
 //                               "password": ..., "ttl_hops": 1, "hold": 9, "passive": true,
 //                               "max_prefixes": 10, "next_hops": ["192.0.2.2", "2001:db8::2"],
 //                               "role": "customer", "strict": true, "restart": 30,
-//                               "notifications": true, "set": {...}}],
+//                               "notifications": true, "set": {...},
+//                               "import": [{"action": "accept", "prefixes": ["0.0.0.0/0 le 24"],
+//                                           "as_path": ["64496 *"], "communities": ["64496:7"]}]}],
 //                    "resumed": true}}
 //     {"change": {"peer": 0, "prefixes": ["198.51.100.0/24"], "announcement": {...} or null}}
 //     {"announce": {"peer": 0, "set": {"198.51.100.0/24": {"prepend": 2, "med": 5,
@@ -84,6 +86,21 @@ bgp::Role role(const std::string& text) {
     return roles.at(text);
 }
 
+bgp::ImportRule import_rule(const json& value) {
+    using enum bgp::ImportRule::Verdict;
+    bgp::ImportRule rule;
+    rule.verdict = value["action"] == "accept" ? accept : refuse;
+    for (const auto& text : value.value("prefixes", std::vector<std::string>{}))
+        rule.prefixes.push_back(PrefixRange::parse(text).value());
+    for (const auto& text : value.value("as_path", std::vector<std::string>{}))
+        rule.as_paths.push_back(AsPathPattern::parse(text).value());
+    for (const auto& text : value.value("communities", std::vector<std::string>{})) {
+        const auto parts = numbers(text);
+        rule.communities.emplace_back(parts.at(0) << 16 | parts.at(1));
+    }
+    return rule;
+}
+
 bgp::PeerConfig peer_config(const json& value) {
     bgp::PeerConfig peer;
     peer.id = bgp::PeerId(value.value("id", std::uint16_t{0}));
@@ -98,6 +115,10 @@ bgp::PeerConfig peer_config(const json& value) {
     peer.timers.connect_retry = std::chrono::seconds(value.value("connect_retry", 1));
     peer.opening = value.value("passive", false) ? bgp::Opening::passive : bgp::Opening::active;
     peer.max_prefixes = value.value("max_prefixes", 1000U);
+    if (value.contains("import"))
+        peer.import.emplace();
+    for (const auto& rule : value.value("import", json::array()))
+        peer.import->push_back(import_rule(rule));
     // In the order of the families; one of the other family is RFC 8950's.
     for (std::size_t i = 0; i < value["next_hops"].size(); ++i)
         if (!value["next_hops"][i].is_null())

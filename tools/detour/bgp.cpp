@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // detour bgp [UPLINK]: the sessions (uplinks.cpp). detour bgp routes [PREFIX]: what peers told us,
-// with the reason why a route is not believed, and with --out what they were told. detour bgp clear
+// with the reason why a route is not believed, with --out what they were told, with --best which of
+// their routes is the best (RFC 4271 9.1). detour bgp clear
 // PEER: every route again, or the session anew.
 #include <fmt/format.h>
 
@@ -27,6 +28,7 @@ struct Asked {
     std::string in;      // a peer or an uplink
     std::string out;
     bool is_longer = false;
+    bool is_best = false;
     std::size_t count = 1000;
     bool is_soft = false;
     bool is_hard = false;
@@ -34,7 +36,9 @@ struct Asked {
     const CLI::Option* watch = nullptr;
 
     // What belongs to another form than the one that was chosen.
-    [[nodiscard]] bool asks_for_routes() const { return !in.empty() || !out.empty() || is_longer; }
+    [[nodiscard]] bool asks_for_routes() const {
+        return !in.empty() || !out.empty() || is_longer || is_best;
+    }
     [[nodiscard]] bool asks_to_clear() const { return is_soft || is_hard; }
 };
 
@@ -74,10 +78,34 @@ int print_routes(const json& reply, const Asked& asked) {
     return exit_code::ok;
 }
 
+// The best path to each prefix, and behind it those that it was chosen from.
+int print_best(const json& reply, const Asked& asked) {
+    const json& rows = reply.at("best");
+    for (const json& row : rows)
+        for (const json& path : row.at("paths")) {
+            const bool is_best = path.at("lost").is_null();
+            fmt::print("{:<20} {} {}{}: {}\n", is_best ? text_of(row, "prefix") : "",
+                       styled(text_of(path, "uplink"), is_best ? Style::strong : Style::plain),
+                       text_of(path, "peer"),
+                       is_best ? "" : styled(", " + text_of(path, "lost"), Style::yellow),
+                       text_of(path, "attributes"));
+        }
+    if (const auto left_off = reply.at("left_off").get<std::size_t>(); left_off != 0)
+        fmt::print("and {} more: -n COUNT\n", left_off);
+    if (!rows.empty())
+        return exit_code::ok;
+    fmt::print("nothing to choose from{}: routes of neighbours with an import policy take part\n",
+               asked.object.empty() ? "" : " for " + asked.object);
+    return asked.object.empty() ? exit_code::ok : exit_code::attention;
+}
+
 int routes(const Context& context, const Asked& asked) {
-    if (!asked.in.empty() && !asked.out.empty())
-        return refuse(context, "--in or --out, not both");
-    Query query{{"direction", asked.out.empty() ? "in" : "out"},
+    const auto chosen = (asked.in.empty() ? 0 : 1) + (asked.out.empty() ? 0 : 1) + asked.is_best;
+    if (chosen > 1)
+        return refuse(context, "one of --in, --out and --best");
+    Query query{{"direction", asked.is_best       ? "best"
+                              : asked.out.empty() ? "in"
+                                                  : "out"},
                 {"count", std::to_string(asked.count)}};
     if (const std::string& peer = asked.out.empty() ? asked.in : asked.out; !peer.empty())
         query["peer"] = peer;
@@ -85,13 +113,9 @@ int routes(const Context& context, const Asked& asked) {
         query["prefix"] = asked.object;
     if (asked.is_longer)
         query["longer"] = "1";
-    const Reply reply = client_of(context).get("/v1/bgp/routes", query);
-    if (!reply)
-        return fail(reply.error(), context.output);
-    if (context.output == Output::text)
-        return print_routes(*reply, asked);
-    fmt::print("{}\n", reply->dump(2));
-    return exit_code::ok;
+    return look(context, "/v1/bgp/routes", query, [&asked](const json& reply) {
+        return asked.is_best ? print_best(reply, asked) : print_routes(reply, asked);
+    });
 }
 
 int clear(const Context& context, const Asked& asked) {
@@ -132,7 +156,7 @@ int bgp(const Context& context, const Asked& asked) {
                                      : routes(context, asked);
     if (asked.what == "clear")
         return asked.asks_for_routes()
-                   ? refuse(context, "--in, --out and --longer are those of routes")
+                   ? refuse(context, "--in, --out, --best and --longer are those of routes")
                    : clear(context, asked);
     if (asked.asks_for_routes() || asked.asks_to_clear() || !asked.object.empty())
         return refuse(context, "that belongs to detour bgp routes, or to detour bgp clear");
@@ -153,6 +177,8 @@ Action declare_bgp(CLI::App& arguments) {
     arguments.add_option("--in", asked->in, "routes: what this peer told us (else all)")
         ->type_name("PEER");
     arguments.add_option("--out", asked->out, "routes: what this peer was told")->type_name("PEER");
+    arguments.add_flag("--best", asked->is_best,
+                       "routes: the best path to each prefix, and what the others lack");
     arguments.add_flag("--longer", asked->is_longer, "routes: and what lies inside of the prefix");
     arguments.add_option("-n", asked->count, "routes: at most so many a peer (1000)")
         ->type_name("COUNT")

@@ -4,6 +4,7 @@
 // detour check [FILE]: everything that is wrong with a configuration, at once. Exit 0 clean, 1
 // warnings, 2 errors.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -56,6 +57,18 @@ void print(const Diagnostic& diagnostic) {
                diagnostic.path, diagnostic.message, model::excerpt(diagnostic));
 }
 
+// RFC 8212: a neighbour of whose routes nothing was said imports nothing. What is heard of it
+// serves as evidence, which is no use of a route; it is said all the same.
+std::string unstated_policy(const Config& config) {
+    std::vector<std::string> names;
+    for (const model::Uplink& uplink : config.uplinks)
+        if (uplink.bgp && !uplink.bgp->import)
+            names.push_back(uplink.name);
+    return names.empty() ? ""
+                         : fmt::format("; no import policy, routes are evidence alone: {}",
+                                       fmt::join(names, ", "));
+}
+
 void print_text(const std::filesystem::path& file, const Config* config,
                 const Diagnostics& diagnostics, const Counts& counts) {
     for (const Diagnostic& diagnostic : diagnostics)
@@ -65,10 +78,10 @@ void print_text(const std::filesystem::path& file, const Config* config,
                    plural(counts.warnings, "warning"));
         return;
     }
-    fmt::print("{}: {}: {}, {}, {}, {}\n", file.native(), styled("clean", Style::green),
+    fmt::print("{}: {}: {}, {}, {}, {}{}\n", file.native(), styled("clean", Style::green),
                plural(config->ports.size(), "port"), plural(config->uplinks.size(), "uplink"),
                plural(config->prefix_sets.size(), "prefix set"),
-               plural(config->detect.targets.size(), "target"));
+               plural(config->detect.targets.size(), "target"), unstated_policy(*config));
 }
 
 void print_json(const std::filesystem::path& file, const Diagnostics& diagnostics,

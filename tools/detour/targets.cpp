@@ -175,22 +175,14 @@ Action declare_targets(CLI::App& arguments) {
         "Exit status: 0 all work, 1 something is to be changed, 2 error, 3 detourd does not "
         "answer.\n");
     return [](const Context& context) {
-        const Client client = client_of(context);
-        const Reply probes = client.get("/v1/probes");
-        if (!probes)
-            return fail(probes.error(), context.output);
-        if (context.output != Output::text) {
-            json document = *probes;
-            document["schema_version"] = schema_version;
-            fmt::print("{}\n", document.dump(2));
-            return exit_code::ok;
-        }
-        const Reply status = client.get("/v1/status");
-        if (!status)
-            return fail(status.error(), context.output);
-        const TargetsReport report = targets_report(*probes, *status);
-        fmt::print("{}", report.text);
-        return report.code;
+        return look(context, "/v1/probes", {}, [&context](const json& probes) {
+            const Reply status = client_of(context).get("/v1/status");
+            if (!status)
+                return fail(status.error(), context.output);
+            const TargetsReport report = targets_report(probes, *status);
+            fmt::print("{}", report.text);
+            return report.code;
+        });
     };
 }
 

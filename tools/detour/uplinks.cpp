@@ -48,6 +48,24 @@ std::string ago(const json& seconds) {
     return seconds.is_number() ? short_age(seconds) + " ago" : "never";
 }
 
+void print_counts(const json& peer, std::string_view indent) {
+    const auto count = [&](const char* what, const char* family) {
+        return peer.at(what).at(family).get<std::size_t>();
+    };
+    fmt::print("{}announced {} IPv4 and {} IPv6, received {} and {}\n", indent,
+               count("announced", "ipv4"), count("announced", "ipv6"), count("received", "ipv4"),
+               count("received", "ipv6"));
+    if (peer.at("accepted") != peer.at("received"))
+        fmt::print("{}of these {} and {} are refused: detour bgp routes --in {}\n", indent,
+                   count("received", "ipv4") - count("accepted", "ipv4"),
+                   count("received", "ipv6") - count("accepted", "ipv6"), text_of(peer, "peer"));
+    if (peer.at("near_limit") == true)
+        fmt::print("{}{}\n", indent,
+                   styled(fmt::format("more than {} prefixes of a family end the session",
+                                      peer.at("max_prefixes").get<std::uint32_t>()),
+                          Style::yellow));
+}
+
 void print_session(const json& peer, std::string_view indent) {
     const std::string state = text_of(peer, "state");
     const bool is_up = state == "Established";
@@ -56,11 +74,7 @@ void print_session(const json& peer, std::string_view indent) {
                styled(state, is_up ? Style::green : Style::red), short_age(peer.at("since_s")));
     const std::string deeper(indent.size() + 2, ' ');
     if (is_up)
-        fmt::print("{}announced {} IPv4 and {} IPv6, received {} and {}\n", deeper,
-                   peer.at("announced").at("ipv4").get<std::size_t>(),
-                   peer.at("announced").at("ipv6").get<std::size_t>(),
-                   peer.at("received").at("ipv4").get<std::size_t>(),
-                   peer.at("received").at("ipv6").get<std::size_t>());
+        print_counts(peer, deeper);
     if (peer.contains("restarting_s"))
         fmt::print("{}restarting: its routes are kept for another {}\n", deeper,
                    short_age(peer.at("restarting_s")));

@@ -21,7 +21,7 @@ constexpr std::array table{
          look, detourd, reads, declare_uplinks},
     Verb{"prefixes", "[SET]", "", "Prefix sets: where they are, and where announced",
          look, detourd, reads, declare_prefixes},
-    Verb{"bgp", "[UPLINK|routes|clear] [WHAT]", "--in PEER --out PEER --longer -n COUNT --soft --hard -r REASON -y",
+    Verb{"bgp", "[UPLINK|routes|clear] [WHAT]", "--in PEER --out PEER --best --longer -n COUNT --soft --hard -r REASON -y",
          "BGP sessions, routes in and out, a session anew",
          look, detourd, reads, declare_bgp},
     Verb{"bfd", "[UPLINK]", "", "BFD sessions",

@@ -2,6 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "controlplane/bgp/policy/import.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace detour::bgp {
@@ -58,7 +60,7 @@ Refusal judge_prefix(const Prefix& prefix) {
     return is_bad ? Refusal::bad_prefix : Refusal::none;
 }
 
-std::string_view to_string(Refusal refusal) {
+std::string to_string(Refusal refusal, ImportFilter::RuleNumber rule) {
     switch (refusal) {
         case Refusal::none:
             return "";
@@ -76,6 +78,10 @@ std::string_view to_string(Refusal refusal) {
             return "a route leak: ONLY_TO_CUSTOMER says so (RFC 9234)";
         case Refusal::bad_prefix:
             return "multicast, loopback or link-local prefix";
+        case Refusal::by_rule:
+            return fmt::format("refused by import rule {}", rule);
+        case Refusal::by_no_rule:
+            return "no import rule accepts it";
     }
     return "?";
 }

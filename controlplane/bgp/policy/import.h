@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
+#include <string>
 
 #include "conf/types/address.h"
 #include "conf/types/ids.h"
 #include "conf/types/prefix.h"
 #include "controlplane/bgp/peer.h"
+#include "controlplane/bgp/policy/filter.h"
 #include "controlplane/bgp/wire/attribute_table.h"
 #include "controlplane/bgp/wire/path_attributes.h"
 
@@ -28,6 +29,8 @@ enum class Refusal : std::uint8_t {
     own_next_hop,      // one of our own addresses (RFC 4271 5.1.3)
     route_leak,        // it was only to go to customers (RFC 9234 5)
     bad_prefix,        // multicast, loopback, link-local: nothing that can be reached
+    by_rule,           // one of our operator's import rules
+    by_no_rule,        // none of these means it
 };
 
 struct ImportContext {
@@ -47,10 +50,10 @@ struct ImportContext {
 // RFC 9234 5: what comes from above or beside us is only for those below from here on. Whether the
 // route must be marked with the peer's AS, because nobody did so before.
 [[nodiscard]] bool needs_mark(const PathAttributes& attributes, const ImportContext& context);
-// Of the prefix alone.
+// Of the prefix alone, but for the rules.
 [[nodiscard]] Refusal judge_prefix(const Prefix& prefix);
 
-// "our own AS in the path"; empty for none.
-[[nodiscard]] std::string_view to_string(Refusal refusal);
+// "our own AS in the path", "refused by import rule 2"; empty for none.
+[[nodiscard]] std::string to_string(Refusal refusal, ImportFilter::RuleNumber rule = 0);
 
 }  // namespace detour::bgp

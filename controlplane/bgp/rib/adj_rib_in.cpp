@@ -79,4 +79,38 @@ std::vector<Prefix> AdjRibIn::sweep(Family family) {
     return accepted;
 }
 
+const AdjRibIn::Entry* AdjRibIn::find(const Prefix& prefix) const {
+    const auto found = routes_.find(prefix);
+    return found == routes_.end() ? nullptr : &*found;
+}
+
+const AdjRibIn::Entry* AdjRibIn::longest_match(const Address& address) const {
+    if (accepted_count(address.family()) == 0)
+        return nullptr;
+    for (int length = bit_count(address.family()); length >= 0; --length)
+        if (const Entry* entry = find(Prefix(address, static_cast<std::uint8_t>(length)));
+            entry && entry->second.refusal == Refusal::none)
+            return entry;
+    return nullptr;
+}
+
+AdjRibIn::Changes AdjRibIn::judge_again(const Judge& judge) {
+    Changes changes;
+    for (auto& [prefix, route] : routes_) {
+        const Judgement now = judge(prefix, *route.attributes);
+        const bool was_accepted = route.refusal == Refusal::none;
+        const bool is_accepted = now.refusal == Refusal::none;
+        route.refusal = now.refusal;
+        route.rule = now.rule;
+        if (was_accepted == is_accepted)
+            continue;
+        (is_accepted ? changes.learned : changes.withdrawn).push_back(prefix);
+        accepted_[index(prefix.family())] += is_accepted ? 1U : 0U;
+        accepted_[index(prefix.family())] -= was_accepted ? 1U : 0U;
+    }
+    std::ranges::sort(changes.learned);
+    std::ranges::sort(changes.withdrawn);
+    return changes;
+}
+
 }  // namespace detour::bgp

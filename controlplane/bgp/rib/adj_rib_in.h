@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,19 @@ class AdjRibIn {
         std::shared_ptr<const PathAttributes> attributes;
         Refusal refusal = Refusal::none;
         bool is_stale = false;
+        ImportFilter::RuleNumber rule = 0;  // that refused it
+    };
+    using Routes = std::unordered_map<Prefix, Route>;
+    using Entry = Routes::value_type;
+    struct Judgement {
+        Refusal refusal = Refusal::none;
+        ImportFilter::RuleNumber rule = 0;
+    };
+    using Judge = std::function<Judgement(const Prefix&, const PathAttributes&)>;
+    // Prefixes, in order, of routes that are accepted now and were not, and the other way round.
+    struct Changes {
+        std::vector<Prefix> learned;
+        std::vector<Prefix> withdrawn;
     };
     // What a change means to those who see accepted routes only.
     enum class Effect : std::uint8_t { nothing, learned, withdrawn };
@@ -39,17 +53,24 @@ class AdjRibIn {
     // Forgets what is still stale; the prefixes of these that were accepted, in order.
     std::vector<Prefix> sweep(Family family);
 
+    // The rules have changed; what was refused is still here, so that the peer need not be asked.
+    [[nodiscard]] Changes judge_again(const Judge& judge);
+
     [[nodiscard]] std::size_t route_count(Family family) const { return counts_[index(family)]; }
     [[nodiscard]] std::size_t accepted_count(Family family) const {
         return accepted_[index(family)];
     }
     [[nodiscard]] std::size_t stale_count(Family family) const { return stale_[index(family)]; }
-    [[nodiscard]] const std::unordered_map<Prefix, Route>& routes() const { return routes_; }
+    [[nodiscard]] const Routes& routes() const { return routes_; }
+    // Null: it is not there.
+    [[nodiscard]] const Entry* find(const Prefix& prefix) const;
+    // The most specific accepted one that holds the address; null: none. A look for each length.
+    [[nodiscard]] const Entry* longest_match(const Address& address) const;
 
  private:
     static constexpr std::size_t index(Family family) { return static_cast<std::size_t>(family); }
 
-    std::unordered_map<Prefix, Route> routes_;
+    Routes routes_;
     std::array<std::size_t, 2> counts_{};
     std::array<std::size_t, 2> accepted_{};
     std::array<std::size_t, 2> stale_{};

@@ -350,8 +350,8 @@ std::vector<AnnouncementView> AdjRibOut::view() const {
     std::vector<AnnouncementView> views;
     for (const Slot& slot : slots_)
         if (slot.wanted)
-            views.push_back({slot.prefix, *slot.wanted, progress(slot),
-                             attributes_of(*slot.wanted, slot.prefix.family())});
+            views.push_back(
+                {slot.prefix, progress(slot), attributes_of(*slot.wanted, slot.prefix.family())});
     return views;
 }
 

@@ -50,6 +50,7 @@ Session::Session(LocalEnd& local, PeerConfig config, Instant now)
     : local_(local), config_(std::move(config)), opening_(config_.opening), state_since_(now) {
     primary_ = new_link();
     declare();
+    set_filter();
 }
 
 void Session::declare() {
@@ -66,13 +67,7 @@ void Session::begin(Turn turn) {
 void Session::reconfigure(Turn turn, PeerConfig config, const LocalEnd& before) {
     const bool is_same_speaker = before.asn == local_.asn && before.router_id == local_.router_id;
     if (is_same_speaker && keeps_session(config_, config)) {
-        if (config_.opening != config.opening)
-            set_opening(config.opening);
-        config_ = std::move(config);
-        primary_->fsm.set_timers(config_.timers);
-        declare();
-        pump(turn);
-        return settle(turn);
+        return adjust(turn, std::move(config));
     }
     stop_all(turn, Notification(CeaseReason::other_configuration_change),
              error(DownReason::reconfigured, "the configuration of the session changed"));
@@ -81,6 +76,7 @@ void Session::reconfigure(Turn turn, PeerConfig config, const LocalEnd& before) 
     opening_ = config_.opening;
     primary_ = new_link();
     declare();
+    set_filter();
     begin(turn);
 }
 
@@ -91,7 +87,7 @@ void Session::deconfigure(Turn turn) {
 }
 
 void Session::start(Turn turn) {
-    is_stopped_ = false;
+    is_stopped_ = is_over_limit_ = false;
     set_opening(config_.opening);
     apply(turn, *primary_, {Event::manual_start});
     settle(turn);
@@ -301,6 +297,8 @@ void Session::come_up(Turn turn, Link& link) {
     if (Link* loser = other(link))
         apply(turn, *loser, {Event::open_collision_dump});
     set_opening(config_.opening);
+    is_over_limit_ = false;
+    peer_router_id_ = link.their_open->router_id;
     ++established_count_;
     if (link.negotiated.has_extended_messages)
         link.framer.allow_extended_messages();
@@ -311,7 +309,7 @@ void Session::come_up(Turn turn, Link& link) {
 
 void Session::go_down(Turn turn, const Link& link, const std::optional<SessionError>& cause) {
     out_.close();
-    owes_end_of_rib_ = owes_refresh_ = owes_refresh_end_ = has_end_of_rib_ = {};
+    owes_end_of_rib_ = owes_refresh_ = owes_refresh_end_ = has_end_of_rib_ = has_warned_ = {};
     stale_deadline_.reset();
     if (is_kept_by_peer(link, cause))
         kept_deadline_ = turn.now + config_.timers.restart;
@@ -452,50 +450,6 @@ std::optional<Instant> Session::next_deadline() const {
         consider(rival_->send_hold_deadline());
     }
     return next;
-}
-
-PeerView Session::view() const {
-    PeerView view;
-    view.id = config_.id;
-    view.name = config_.name;
-    view.remote = config_.transport.remote;
-    view.asn = config_.asn;
-    view.state = state();
-    view.is_stopped = is_stopped_;
-    view.since = state_since_;
-    if (view.state == State::established) {
-        view.router_id = primary_->their_open->router_id;
-        view.negotiated = primary_->negotiated;
-        if (const auto& graceful = primary_->their_open->capabilities.graceful)
-            view.graceful_restart_time = graceful->time;
-    }
-    view.restarting_until = restart_deadline_;
-    view.kept_until = kept_deadline_;
-    for (const Family family : families) {
-        const auto index = static_cast<std::size_t>(family);
-        view.received[index] = in_.route_count(family);
-        view.accepted[index] = in_.accepted_count(family);
-        view.stale[index] = in_.stale_count(family);
-        view.announced[index] = out_.announced_count(family);
-    }
-    view.in = in_counters_;
-    view.out = out_counters_;
-    view.established_count = established_count_;
-    view.treated_as_withdraw = treated_as_withdraw_;
-    view.discarded_attributes = discarded_attributes_;
-    view.unacknowledged = primary_->connection() ? primary_->unacknowledged() : 0;
-    view.last_error = last_error_;
-    view.last_error_at = last_error_at_;
-    return view;
-}
-
-std::vector<RouteView> Session::routes() const {
-    std::vector<RouteView> views;
-    for (const auto& [prefix, route] : in_.routes())
-        views.push_back(
-            {prefix, route.attributes, std::string(to_string(route.refusal)), route.is_stale});
-    std::ranges::sort(views, {}, &RouteView::prefix);
-    return views;
 }
 
 }  // namespace detour::bgp

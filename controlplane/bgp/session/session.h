@@ -75,9 +75,17 @@ class Session {
     [[nodiscard]] WishProgress progress(const Prefix& prefix) const {
         return out_.progress(prefix);
     }
-    [[nodiscard]] std::vector<RouteView> routes() const;
+    // What may take part in the decision process: accepted, and by a policy that was stated, which
+    // RFC 8212 asks of external peers.
+    void list_eligible(const RouteSelection& selection, std::vector<Prefix>& out) const;
+    [[nodiscard]] const AdjRibIn::Route* eligible(const Prefix& prefix) const;
+    [[nodiscard]] Candidate candidate(const AdjRibIn::Route& route) const;
+    [[nodiscard]] SelectedRoutes routes(const RouteSelection& selection) const;
+    [[nodiscard]] std::optional<RouteView> longest_match(const Address& address) const;
 
  private:
+    void adjust(Turn turn, PeerConfig config);
+
     // --- the connections (session.cpp)
     [[nodiscard]] std::unique_ptr<Link> new_link() const;
     [[nodiscard]] Link* find(ConnectionId connection) const;
@@ -121,22 +129,32 @@ class Session {
     [[nodiscard]] bool survives_collision(Turn turn, Link& link);
     void take_update(Turn turn, Link& link, std::span<const std::uint8_t> body);
     void take_faults(Turn turn, const Update& update);
-    void take_withdrawn(Turn turn, const Update& update);
-    [[nodiscard]] bool take_reachable(Turn turn, const ReachableRoutes& routes);
     void take_notification(Turn turn, Link& link, std::span<const std::uint8_t> body);
     void take_end_of_rib(Turn turn, Family family);
     void take_refresh(Turn turn, Link& link, std::span<const std::uint8_t> body);
-    void exceed_prefixes(Turn turn, Link& link, Family family);
     void fail(Turn turn, Link& link, Event event, const Notification& notification);
     void remark(Turn turn, Remark::Level level, std::string text) const;
     [[nodiscard]] PeerScope scope() const;
+    [[nodiscard]] bool has_policy() const {
+        return config_.import || scope() == PeerScope::internal;
+    }
+
+    // --- what is believed of what it told (session_import.cpp)
+    void take_withdrawn(Turn turn, const Update& update);
+    [[nodiscard]] bool take_reachable(Turn turn, const ReachableRoutes& routes);
+    void warn_of_prefixes(Turn turn, Family family);
+    void exceed_prefixes(Turn turn, Link& link, Family family);
+    [[nodiscard]] bool is_near_limit(Family family) const;
+    void set_filter();
+    void judge_again(Turn turn);
     [[nodiscard]] std::vector<Address> own_addresses() const;
 
     LocalEnd& local_;
     PeerConfig config_;
-    Opening opening_;                // what the next start does
-    std::unique_ptr<Link> primary_;  // always there
-    std::unique_ptr<Link> rival_;    // a second connection, until one of both is chosen
+    Opening opening_;                     // what the next start does
+    std::unique_ptr<Link> primary_;       // always there
+    std::unique_ptr<Link> rival_;         // a second connection, until one of both is chosen
+    std::optional<ImportFilter> filter_;  // of config_.import
     AdjRibIn in_;
     AdjRibOut out_;
     // By Family: what stands behind the announcements that are under way, and before the next ones.
@@ -144,6 +162,8 @@ class Session {
     std::array<bool, 2> owes_refresh_{};      // asked for and not yet begun
     std::array<bool, 2> owes_refresh_end_{};  // RFC 7313
     std::array<bool, 2> has_end_of_rib_{};    // of the peer's, in this session
+    std::array<bool, 2> has_warned_{};        // of many prefixes, in this session
+    bool is_over_limit_ = false;              // it brought too many prefixes, and waits
     // RFC 4724 4.2: until when the peer must be back, and until when it must have said everything.
     std::optional<Instant> restart_deadline_;
     std::optional<Instant> stale_deadline_;
@@ -151,6 +171,7 @@ class Session {
     bool is_forwarding_dead_ = false;
     bool is_stopped_ = false;
 
+    Address peer_router_id_;  // of the last session: routes may outlive one
     State reported_state_ = State::idle;
     Instant state_since_;
     std::optional<SessionError> ending_;  // not yet reported

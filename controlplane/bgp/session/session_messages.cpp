@@ -154,67 +154,6 @@ void Session::take_faults(Turn turn, const Update& update) {
                        worst->text, to_string(worst->action)));
 }
 
-void Session::take_withdrawn(Turn turn, const Update& update) {
-    std::vector<Prefix> gone;
-    for (const auto& prefixes : update.withdrawn)
-        for (const Prefix& prefix : prefixes)
-            if (in_.withdraw(prefix) == AdjRibIn::Effect::withdrawn)
-                gone.push_back(prefix);
-    if (!gone.empty())
-        turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(gone)});
-}
-
-// False when there are more than we allow; what was learned until then was told.
-bool Session::take_reachable(Turn turn, const ReachableRoutes& routes) {
-    const std::vector<Address> own = own_addresses();
-    const ImportContext context{local_.asn, config_.asn, own, config_.role};
-    const Refusal common = judge_attributes(*routes.attributes, context);
-    std::shared_ptr<const PathAttributes> attributes = routes.attributes;
-    if (needs_mark(*attributes, context)) {
-        PathAttributes marked = *attributes;
-        marked.only_to_customer = config_.asn;
-        attributes = std::make_shared<const PathAttributes>(std::move(marked));
-    }
-    std::vector<Prefix> learned;
-    std::vector<Prefix> gone;
-    for (const Prefix& prefix : routes.prefixes) {
-        const Refusal refusal = common == Refusal::none ? judge_prefix(prefix) : common;
-        switch (in_.replace(prefix, {attributes, refusal})) {
-            case AdjRibIn::Effect::learned:
-                learned.push_back(prefix);
-                break;
-            case AdjRibIn::Effect::withdrawn:
-                gone.push_back(prefix);
-                break;
-            case AdjRibIn::Effect::nothing:
-                break;
-        }
-        if (in_.route_count(routes.family) > config_.max_prefixes)
-            break;
-    }
-    if (!learned.empty())
-        turn.out.emplace_back(RoutesLearned{config_.id, attributes, std::move(learned)});
-    if (!gone.empty())
-        turn.out.emplace_back(RoutesWithdrawn{config_.id, std::move(gone)});
-    return in_.route_count(routes.family) <= config_.max_prefixes;
-}
-
-void Session::exceed_prefixes(Turn turn, Link& link, Family family) {
-    // RFC 4486 4: "the message MAY include ... Address Family information and the upper bound".
-    Bytes data;
-    ByteWriter writer(data);
-    writer.u16(afi_of(family));
-    writer.u8(safi_unicast);
-    writer.u32(config_.max_prefixes);
-    FsmInput input{Event::automatic_stop};
-    input.notification = Notification(CeaseReason::max_prefixes, std::move(data));
-    input.idle_hold = config_.timers.max_prefix_restart;
-    apply(turn, link, input,
-          SessionError{
-              DownReason::max_prefixes, std::nullopt,
-              fmt::format("more than {} {} prefixes", config_.max_prefixes, to_string(family))});
-}
-
 void Session::take_notification(Turn turn, Link& link, std::span<const std::uint8_t> body) {
     Notification notification = decode_notification(body);
     const bool is_version =
@@ -282,14 +221,6 @@ void Session::remark(Turn turn, Remark::Level level, std::string text) const {
 
 PeerScope Session::scope() const {
     return config_.asn == local_.asn ? PeerScope::internal : PeerScope::external;
-}
-
-std::vector<Address> Session::own_addresses() const {
-    std::vector<Address> addresses{config_.transport.local};
-    for (const auto& next_hop : config_.next_hops)
-        if (next_hop)
-            addresses.push_back(*next_hop);
-    return addresses;
 }
 
 }  // namespace detour::bgp

@@ -70,7 +70,7 @@ TEST_CASE("routes are asked of the peers that a word means") {
     CHECK(stage.get({}).status == 200);
     CHECK(stage.names() == "provider/192.0.2.1 provider/2001:db8:1::1 partner/192.0.2.65");
     CHECK(stage.asked->direction == RouteQuery::Direction::in);
-    CHECK_FALSE(stage.asked->prefix.has_value());
+    CHECK_FALSE(stage.asked->selection.prefix.has_value());
     (void)stage.get({{"peer", "provider"}, {"direction", "out"}});
     CHECK(stage.names() == "provider/192.0.2.1 provider/2001:db8:1::1");
     CHECK(stage.asked->direction == RouteQuery::Direction::out);
@@ -84,23 +84,26 @@ TEST_CASE("routes are asked of the peers that a word means") {
 TEST_CASE("a prefix is itself, with longer what lies inside, and an address what covers it") {
     Stage stage;
     (void)stage.get({{"prefix", "198.51.100.0/24"}});
-    CHECK(stage.asked->match == RouteQuery::Match::exact);
-    CHECK(stage.asked->prefix == *Prefix::parse("198.51.100.0/24"));
+    CHECK(stage.asked->selection.match == RouteQuery::Match::exact);
+    CHECK(stage.asked->selection.prefix == *Prefix::parse("198.51.100.0/24"));
     (void)stage.get({{"prefix", "198.51.100.0/24"}, {"longer", "1"}});
-    CHECK(stage.asked->match == RouteQuery::Match::longer);
+    CHECK(stage.asked->selection.match == RouteQuery::Match::longer);
     (void)stage.get({{"prefix", "198.51.100.7"}});
-    CHECK(stage.asked->match == RouteQuery::Match::covering);
+    CHECK(stage.asked->selection.match == RouteQuery::Match::covering);
     for (const char* wrong : {"198.51.100.7/24", "mail", "198.51.100.0/33"}) {
         CAPTURE(wrong);
         CHECK(stage.get({{"prefix", wrong}}).status == 422);
     }
     CHECK(stage.get({{"direction", "sideways"}}).status == 422);
+    CHECK(stage.get({{"direction", "best"}, {"peer", "partner"}}).status == 422);
+    CHECK(stage.get({{"direction", "best"}}).status == 200);
+    CHECK(stage.asked->direction == RouteQuery::Direction::best);
     for (const char* wrong : {"0", "-1", "ten", "100001", "5x"}) {
         CAPTURE(wrong);
         CHECK(stage.get({{"count", wrong}}).status == 422);
     }
     (void)stage.get({{"count", "5"}});
-    CHECK(stage.asked->limit == 5);
+    CHECK(stage.asked->selection.limit == 5);
 }
 
 TEST_CASE("a session is cleared by name, in one of two ways, for a reason") {

@@ -268,3 +268,43 @@ TEST_CASE("random damage to a stream never breaks a session machine") {
         CHECK(script.node.view().state <= State::active);
     }
 }
+
+TEST_CASE("what is asked of a big table is looked up, and cut off in the order of its prefixes") {
+    Script script;
+    script.establish();
+    const auto hear = [&](const Bytes& path, const Bytes& nlri) {
+        script.hear(message(MessageType::update,
+                            update_body({}, concatenated({origin_igp, path, next_hop_1}), nlri)));
+    };
+    hear(path_64496, {16, 198, 51, 24, 198, 51, 100, 25, 198, 51, 100, 128, 8, 10});
+    hear(attribute(0x40, 2, {2, 2, 0, 0, 0xfb, 0xf0, 0, 0, 0xfb, 0xf4}), {32, 198, 51, 100, 200});
+    const Speaker& speaker = script.node.speaker;
+    const auto shown = [&](const RouteSelection& selection) {
+        const SelectedRoutes selected = speaker.routes(peer, selection);
+        std::string text;
+        for (const RouteView& route : selected.routes)
+            text += route.prefix.to_string() + " ";
+        return text + "and " + std::to_string(selected.left_off);
+    };
+    using Match = RouteSelection::Match;
+    CHECK(shown({}) ==
+          "10.0.0.0/8 198.51.0.0/16 198.51.100.0/24 198.51.100.128/25 198.51.100.200/32 and 0");
+    CHECK(shown({.limit = 2}) == "10.0.0.0/8 198.51.0.0/16 and 3");
+    CHECK(shown({.limit = 0}) == "and 5");
+    CHECK(shown({prefix("198.51.100.0/24")}) == "198.51.100.0/24 and 0");
+    CHECK(shown({prefix("198.51.100.0/23")}) == "and 0");
+    CHECK(shown({prefix("198.51.100.0/24"), Match::longer, 2}) ==
+          "198.51.100.0/24 198.51.100.128/25 and 1");
+    CHECK(shown({prefix("198.51.100.129/32"), Match::covering}) ==
+          "198.51.0.0/16 198.51.100.0/24 198.51.100.128/25 and 0");
+    const auto longest = [&](std::string_view text) {
+        const auto route = speaker.longest_match(peer, address(text));
+        return route ? route->prefix.to_string() : "none";
+    };
+    CHECK(longest("198.51.100.200") == "198.51.100.128/25");  // the /32 is not believed
+    CHECK(longest("198.51.100.7") == "198.51.100.0/24");
+    CHECK(longest("198.51.7.7") == "198.51.0.0/16");
+    CHECK(longest("192.0.2.1") == "none");
+    CHECK(longest("2001:db8::1") == "none");
+    CHECK_FALSE(speaker.longest_match(PeerId(9), address("10.0.0.1")).has_value());
+}

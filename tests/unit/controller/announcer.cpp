@@ -166,3 +166,28 @@ TEST_CASE("a newer wish for the same block replaces the one before, which is nev
     stage.peers.acknowledge(partner_peer);
     CHECK(stage.settled() == "2 sent, 2 done, 3 sent, 3 done");
 }
+
+TEST_CASE("what the configuration says of an uplink goes with every announcement there") {
+    Stage stage;
+    stage.config.uplinks.at(provider.value).bgp->exported = {
+        .prepend = 2,
+        .med = 50,
+        .communities = {model::StandardCommunity{65535, 65281},
+                        model::LargeCommunity{64496, 1, 2}}};
+    const auto told = [](const std::vector<bgp::ChangeAnnouncements>& changes) {
+        return *changes.at(0).changes.at(0).announcement;
+    };
+    const bgp::Announcement moved = told(stage.announcer.wish(
+        ActionId(1), {provider, mail4, Announcement{.prepends = 1, .is_no_export = true}}));
+    CHECK(moved.prepend == 3);
+    CHECK(moved.med == 50);
+    CHECK(moved.communities == std::vector{bgp::no_export});
+    CHECK(moved.large_communities == std::vector{bgp::LargeCommunity{64496, 1, 2}});
+    CHECK(told(stage.announcer.wish(ActionId(2), {partner, mail4, Announcement{}})) ==
+          bgp::Announcement{});
+    // Another configuration is another announcement of what stands, whole.
+    stage.config.uplinks.at(provider.value).bgp->exported = {.med = 60};
+    const auto everything = stage.announcer.everything();
+    CHECK(everything.at(0).set.begin()->second.med == 60);
+    CHECK(everything.at(0).set.begin()->second.prepend == 1);
+}

@@ -97,6 +97,11 @@ std::vector<Edit> edits_of_others() {
         {"another order of uplinks",
          [](model::Config& c) { std::swap(c.uplinks.front(), c.uplinks.back()); }},
         {"max-prefixes", at("provider", [](auto& u) { u.bgp->max_prefixes = 5; })},
+        {"max-prefixes-warning", at("provider", [](auto& u) { u.bgp->max_prefixes_warning = 50; })},
+        {"max-prefixes-restart",
+         at("provider", [](auto& u) { u.bgp->max_prefixes_restart.reset(); })},
+        {"export", at("provider", [](auto& u) { u.bgp->exported.prepend = 3; })},
+        {"import", at("provider", [](auto& u) { u.bgp->import.emplace(); })},
         {"canary-communities",
          at("provider",
             [](auto& u) {

@@ -50,6 +50,9 @@ TEST_CASE("the two-provider example reads as it is written") {
           std::vector<Community>{StandardCommunity{64496, 990}});
 
     const Uplink& partner = config.uplinks[1];
+    CHECK(!partner.bgp->import);
+    CHECK(partner.bgp->exported == ExportPolicy{});
+    CHECK(partner.bgp->max_prefixes_restart == 15min);
     REQUIRE(partner.underlay);
     CHECK(partner.port == PortId(1));
     CHECK(partner.underlay->remote == address("192.0.2.65"));
@@ -99,6 +102,20 @@ TEST_CASE("every key is heeded") {
     const Uplink& provider = config.uplinks[0];
     CHECK(provider.bgp->peers.size() == 4);
     CHECK(provider.bgp->max_prefixes == 1'000'000);
+    CHECK(provider.bgp->max_prefixes_warning == 95);
+    CHECK(!provider.bgp->max_prefixes_restart);
+    REQUIRE(provider.bgp->import);
+    REQUIRE(provider.bgp->import->size() == 3);
+    const auto& rules = *provider.bgp->import;
+    CHECK(rules[0].action == ImportRule::Action::refuse);
+    CHECK(rules[0].prefixes[2].to_string() == "10.0.0.0/8 le 32");
+    CHECK(rules[1].as_paths[1].to_string() == "? 64512");
+    CHECK(rules[2].action == ImportRule::Action::accept);
+    CHECK(rules[2].communities == std::vector<Community>{StandardCommunity{64496, 100},
+                                                         LargeCommunity{64496, 1, 100}, blackhole});
+    CHECK(
+        provider.bgp->exported ==
+        ExportPolicy{2, 50, {StandardCommunity{65535, 65281}, LargeCommunity{64496, 1, 300}}, 20});
     CHECK(provider.bgp->canary_communities[1] == Community(LargeCommunity{64496, 1, 990}));
     CHECK(provider.upstreams.size() == 2);
     CHECK(provider.limit == BitRate{10'000'000'000});

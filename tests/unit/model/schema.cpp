@@ -133,6 +133,10 @@ const std::map<std::string, std::string> places{
     {"an uplink", "/properties/uplinks/additionalProperties"},
     {"an uplink's underlay", "/properties/uplinks/additionalProperties/properties/underlay"},
     {"an uplink's bgp", "/properties/uplinks/additionalProperties/properties/bgp"},
+    {"an import rule",
+     "/properties/uplinks/additionalProperties/properties/bgp/properties/import/items"},
+    {"an uplink's export",
+     "/properties/uplinks/additionalProperties/properties/bgp/properties/export"},
     {"a prefix set", "/properties/prefix-sets/additionalProperties"},
     {"detect", "/properties/detect"},
     {"a target", "/properties/detect/properties/targets/items"},
@@ -168,6 +172,17 @@ TEST_CASE("every example is valid by the schema, and slips are not") {
     CHECK(!slip({{"mode: auto", "mode: sometimes"}}));
     CHECK(!slip({{"max-prefixes", "max-prefix"}}));
     CHECK(!slip({{"hold: 30s", "hold: 30"}}));
+    const auto import = [&](const std::string& rule) {
+        return slip({{"hold: 30s", "hold: 30s, import: [" + rule + "]"}});
+    };
+    CHECK(import("{action: accept, prefixes: [10.0.0.0/8 ge 9 le 24], as-path: [\"* 1 ?\"]}"));
+    CHECK(!import("{action: sometimes}"));
+    CHECK(!import("{action: accept, prefixes: [10.0.0.0/8 up to 24]}"));
+    CHECK(!import("{action: accept, as-path: [1_2]}"));
+    CHECK(!import("{prefixes: [10.0.0.0/8]}"));
+    CHECK(slip({{"hold: 30s", "hold: 30s, export: {communities: [NO_EXPORT, \"1:2:3\"]}"}}));
+    CHECK(!slip({{"hold: 30s", "hold: 30s, export: learned"}}));
+    CHECK(!slip({{"hold: 30s", "hold: 30s, export: {communities: [NO-EXPORT]}"}}));
     CHECK(!slip({{"ttl-security: true", "ttl-security: yes"}}));
     CHECK(!slip({{"asn: 64500, ", ""}}));
     CHECK(!slip({{"limit: 2Gbps", "limit: 2G"}}));

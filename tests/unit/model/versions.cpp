@@ -107,7 +107,7 @@ TEST_CASE("errors in an older file are shown where they stand there") {
     REQUIRE_FALSE(config);
     const auto error = std::ranges::find(config.error(), Severity::error, &Diagnostic::severity);
     REQUIRE(error != config.error().end());
-    CHECK(error->position.line == 34);
+    CHECK(error->position.line == 37);
     CHECK(error->source_line.find("hold-time: 30}") != std::string::npos);
 }
 

@@ -8,7 +8,7 @@
 
 using namespace detour::bgp;
 using namespace detour::bgp::test;
-using detour::observe::matches;
+using detour::observe::best_json;
 using detour::observe::Names;
 using detour::observe::RouteQuery;
 using detour::observe::routes_json;
@@ -30,9 +30,9 @@ model::Config one_peer() {
 TEST_CASE("which routes a question means") {
     using Match = RouteQuery::Match;
     const auto asks = [](const char* text, Match match, const char* route) {
-        return matches({RouteQuery::Direction::in, prefix(text), match, 10}, prefix(route));
+        return RouteSelection{prefix(text), match}.means(prefix(route));
     };
-    CHECK(matches({}, mail));
+    CHECK(RouteSelection{}.means(mail));
     CHECK(asks("198.51.100.0/24", Match::exact, "198.51.100.0/24"));
     CHECK_FALSE(asks("198.51.100.0/24", Match::exact, "198.51.100.0/25"));
     CHECK(asks("198.51.100.0/24", Match::longer, "198.51.100.0/25"));
@@ -62,10 +62,21 @@ TEST_CASE("routes are told with their attributes and with the reason why one is 
     CHECK(in.at("routes")[0].at("refusal").is_null());
     CHECK(in.at("routes")[1].at("refusal") == "our own AS in the path");
     RouteQuery one;
-    one.limit = 1;
+    one.selection.limit = 1;
     const auto cut = routes_json(script.node.speaker, peer, one, names);
     CHECK(cut.at("routes").size() == 1);
     CHECK(cut.at("left_off") == 1);
+
+    // No import policy was stated: the decision process has nothing to choose from.
+    CHECK(best_json(script.node.speaker, {}, names).at("best").empty());
+    SpeakerConfig with_policy = left_config();
+    with_policy.peers[0].import = std::vector{ImportRule{}};
+    CHECK(script.node.speaker.configure(script.now, with_policy).empty());
+    const auto best = best_json(script.node.speaker, {}, names);
+    REQUIRE(best.at("best").size() == 1);
+    CHECK(best.at("best")[0].at("prefix") == "198.51.100.0/24");
+    CHECK(best.at("best")[0].at("paths")[0].at("uplink") == "provider");
+    CHECK(best.at("best")[0].at("paths")[0].at("lost").is_null());
 
     Announcement leaving;
     leaving.prepend = 1;
