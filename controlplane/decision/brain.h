@@ -287,6 +287,7 @@ struct Decider::Machine {
     void localise(std::uint32_t uplink, std::uint32_t block);
     void raise(std::uint32_t uplink, std::uint32_t block);
     void consider(std::uint32_t block);
+    void flee(std::uint32_t block);
 
     // guard.cpp
     struct Ask {
@@ -296,6 +297,8 @@ struct Decider::Machine {
         std::optional<Instant> onset;  // nothing: a planned move
         Verdict reason = Verdict::healthy;
         Place place = Place::unknown;
+        // Whether it must have the capacity. Never announced nowhere comes before that.
+        enum class Strength : std::uint8_t { required, waived } strength = Strength::required;
     };
     [[nodiscard]] Explanation armed(const Ask& ask) const;
     void require_egress(Explanation& why, const Ask& ask) const;

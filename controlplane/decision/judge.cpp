@@ -423,34 +423,51 @@ void Decider::Machine::consider(std::uint32_t b) {
         block.held_said.clear();
         return;
     }
+    flee(b);
+}
+
+// To the first uplink that is armed. A block that is announced nowhere goes to one that is too
+// small for it as well, unless a larger one may be proven in a moment.
+void Decider::Machine::flee(std::uint32_t b) {
+    struct Refusal {
+        std::uint32_t to = nowhere;
+        Explanation why;
+    };
+    const auto from = placed[b].carrier;
+    const auto& watch = watched(from, b);
+    const bool is_fresh = now - watch.since < limits().armed_age;
     Ask ask{b, nowhere, from, onset(from, b).value_or(watch.since), watch.verdict, watch.place};
-    std::optional<Explanation> first_refusal;
-    std::uint32_t first_refused = nowhere;
-    for (std::uint32_t to = 0; to < uplink_count(); ++to) {
-        if (to == from || is_spent(b, to))
-            continue;
-        ask.to = to;
-        auto why = armed(ask);
-        if (!why.missing.empty()) {
-            if (!first_refusal) {
-                first_refusal = std::move(why);
-                first_refused = to;
+    std::optional<Refusal> first;
+    bool is_proof_missing = false;
+    for (const auto strength : {Ask::Strength::required, Ask::Strength::waived}) {
+        ask.strength = strength;
+        if (strength == Ask::Strength::waived &&
+            (is_announced_somewhere(b) || (is_proof_missing && is_fresh)))
+            break;
+        for (ask.to = 0; ask.to < uplink_count(); ++ask.to) {
+            if (ask.to == from || is_spent(b, ask.to))
+                continue;
+            auto why = armed(ask);
+            if (!why.missing.empty()) {
+                is_proof_missing |= why.missing == no_proof_since_onset;
+                if (!first)
+                    first = {ask.to, std::move(why)};
+                continue;
             }
-            continue;
+            why.rule = to_string(watch.verdict);
+            why.missing = may_escape(b);
+            if (!why.missing.empty())
+                return hold(b, ask.to, std::move(why));
+            return start_move(MoveKind::escape, ask);
         }
-        why.rule = to_string(watch.verdict);
-        why.missing = may_escape(b);
-        if (!why.missing.empty())
-            return hold(b, to, std::move(why));
-        return start_move(MoveKind::escape, ask);
     }
-    if (first_refusal) {
-        if (first_refusal->missing == no_proof_since_onset) {
+    if (first) {
+        if (first->why.missing == no_proof_since_onset) {
             prove_others(from, family_of(b));
-            if (now - watch.since < limits().armed_age)
+            if (is_fresh)
                 return;
         }
-        return hold(b, first_refused, std::move(*first_refusal));
+        return hold(b, first->to, std::move(first->why));
     }
     Explanation none;
     none.rule = "armed";
