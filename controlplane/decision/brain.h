@@ -51,6 +51,15 @@ inline constexpr std::string_view failback_is_manual = "fail-back is manual";
     return std::ranges::find(list, value) != list.end();
 }
 
+// C of one kind, counted for condition (5).
+struct ControlCount {
+    ControlTally tally;
+    HourShare hour;
+    RecentShare recent;
+
+    void add(Instant now, Result result);
+};
+
 // One (uplink, family): what C and T say, and its BGP.
 struct Way {
     struct Half {
@@ -70,10 +79,8 @@ struct Way {
     LastTen control_ten;
     LastTen proof_ten;
     std::optional<Instant> full_size_good;
-    ControlTally tally;
-    HourShare control_hour;
-    ControlTally second_tally;  // C of the second kind
-    HourShare second_hour;
+    ControlCount counted;         // C of ICMP
+    ControlCount second_counted;  // C of the second kind
     std::uint64_t good_controls = 0;
     std::array<Half, 1024> halves{};  // by pair % 1024
     std::vector<Waiting> waiting;

@@ -83,7 +83,7 @@ std::optional<Instant> Decider::Machine::onset(std::uint32_t u, std::uint32_t b)
     if (of.session == SessionState::down || of.session == SessionState::down_refused)
         return first_sign(u, b, of.session_changed);
     if (const Detector* speaker = loudest(watch); speaker && speaker->is_running())
-        if (const auto first_lost = speaker->findings(of.tally).onset)
+        if (const auto first_lost = speaker->findings(of.counted.tally).onset)
             return first_lost;
     if (watch.beacon.onset())
         return watch.beacon.onset();
@@ -165,7 +165,7 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.is_half_dead = watch.half_since && now - *watch.half_since >= 2 * limits().t_min;
     f.half_dead_note = "some beacons or targets answer, others do not, and C is good";
     if (const Detector* speaker = loudest(watch))
-        f.findings = speaker->findings(of.tally);
+        f.findings = speaker->findings(of.counted.tally);
     if (f.onset)
         f.second = second_kind(u, b, *f.onset);
     add_other_uplinks(f, u, family);

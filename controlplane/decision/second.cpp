@@ -12,16 +12,7 @@
 namespace detour::decision {
 
 void Decider::Machine::take_second_control(const ProbeOutcome& input) {
-    auto& of = way(uplink_of(input.uplink), input.family);
-    const bool is_lost = input.result == Result::lost;
-    if (input.result == Result::reversed) {
-        of.second_tally.lost -= std::min<std::uint64_t>(of.second_tally.lost, 1);
-    } else {
-        ++of.second_tally.all;
-        of.second_tally.lost += is_lost ? 1 : 0;
-        of.second_hour.add(now, is_lost ? 1 : 0, 1);
-        of.second_tally.baseline = of.second_hour.share();
-    }
+    way(uplink_of(input.uplink), input.family).second_counted.add(now, input.result);
     const std::uint64_t touched = settle_pair(input);
     for (std::uint32_t b = 0; touched != 0 && b < block_count(); ++b)
         if (placed[b].exists && (touched >> b % 64 & 1) != 0)
@@ -41,7 +32,7 @@ void Decider::Machine::take_second_beacon(const ProbeOutcome& input) {
         speaker.take_back(target);
     speaker.good(now, target, beacon_in_prefix(b, input.beacon), input.sent,
                  arrival == u ? Detector::Arrival::here : Detector::Arrival::elsewhere,
-                 way(u, input.family).second_tally);
+                 way(u, input.family).second_counted.tally);
     hear_canary(b, input);
     hear_life(b, arrival, target, input.sent);
     evaluate(u, b);
@@ -49,7 +40,10 @@ void Decider::Machine::take_second_beacon(const ProbeOutcome& input) {
 
 // Dead: who answered the second kind until shortly before the onset answers it no more, as widely
 // as section 2 asks of ICMP. It is asked in earnest only once there is suspicion, so half of T_min
-// is what it can be silent for.
+// is what it can be silent for. Where ICMP was filtered for long, a null route comes later than the
+// onset: it began when the second kind went silent, which must then last T_min itself. Filters that
+// come one after the other look like that, too: then the traffic has to agree, and a block without
+// any is not taken for dead.
 SecondKindFacts Decider::Machine::second_kind(std::uint32_t u, std::uint32_t b,
                                               Instant onset) const {
     constexpr int turns = 10;  // armed ages; each target has had its turn by then
