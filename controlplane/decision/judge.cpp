@@ -189,7 +189,8 @@ void Decider::Machine::add_other_uplinks(Facts& f, std::uint32_t u, Family famil
 // Traffic since the onset, of this block and of all blocks on the uplink together.
 void Decider::Machine::add_passive(Facts& f, std::uint32_t u, std::uint32_t b) {
     auto& passive = watched(u, b).passive;
-    const Instant quiet = f.findings.quiet.value_or(*f.onset);
+    const Instant quiet = std::max(f.findings.quiet.value_or(*f.onset),
+                                   f.second.silent_since.value_or(Instant::min()));
     f.passive = passive.findings(*f.onset, quiet);
     if (f.findings.score >= limits().h)
         f.attack = passive.attack(*f.onset);

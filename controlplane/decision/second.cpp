@@ -53,15 +53,19 @@ SecondKindFacts Decider::Machine::second_kind(std::uint32_t u, std::uint32_t b,
     if (loud == nullptr)
         return second;
     const auto& speaker = watch.seconds[static_cast<std::size_t>(loud - watch.detectors.data())];
-    second.witnesses = speaker.replied_since(onset - turns * limits().armed_age);
-    second.replies = speaker.replied_since(onset + limits().t_min / 4);
-    second.findings = speaker.findings(way(u, family_of(b)).second_tally);
+    second.findings = speaker.findings(way(u, family_of(b)).second_counted.tally);
     const auto& found = second.findings;
-    second.is_dead = second.witnesses >= limits().homed_targets && second.replies == 0 &&
-                     found.lost_targets + 1e-9 >= limits().breadth * found.homed &&
-                     found.lost_asns >= limits().breadth_asns &&
-                     found.dead_beacons == found.beacons && found.span >= limits().t_min / 2 &&
-                     found.control_share() <= found.control_allowed;
+    const bool is_wide = found.lost_targets + 1e-9 >= limits().breadth * found.homed &&
+                         found.lost_asns >= limits().breadth_asns &&
+                         found.dead_beacons == found.beacons &&
+                         found.control_share() <= found.control_allowed;
+    const Instant with_it = onset + limits().t_min / 4;
+    if (is_wide && found.onset && *found.onset > with_it && found.span >= limits().t_min)
+        second.silent_since = found.onset;
+    second.witnesses = speaker.replied_since(onset - turns * limits().armed_age);
+    second.replies = speaker.replied_since(second.silent_since.value_or(with_it));
+    second.is_dead = is_wide && second.witnesses >= limits().homed_targets &&
+                     speaker.replied_since(with_it) == 0 && found.span >= limits().t_min / 2;
     return second;
 }
 
