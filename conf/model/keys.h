@@ -28,7 +28,7 @@ inline constexpr std::array<Key, 15> underlay{
     "reassembly"};
 inline constexpr std::array<Key, 7> bgp{
     "peers", "asn", "password-file", "ttl-security", "hold", "max-prefixes", "canary-communities"};
-inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};
+inline constexpr std::array<Key, 4> prefix_set{"prefixes", "beacons", "next-hops", "other-origins"};
 inline constexpr std::array<Key, 7> detect{"profile",      "targets",        "probe-limit",
                                            "forgiven-gap", "start-up-grace", "link-up-grace",
                                            "armed-age"};
