@@ -159,7 +159,7 @@ Config assemble(const Draft& draft) {
         config.prefix_sets.push_back(
             {PrefixSetId(static_cast<std::uint16_t>(config.prefix_sets.size())), set.name,
              values_of(set.prefixes), values_of(set.beacons), values_of(set.next_hops),
-             set.place.position});
+             values_of(set.other_origins), set.place.position});
     config.detect = assemble_detect(draft);
     take(config.policy.fail_back, draft.fail_back);
     take(config.policy.fail_back_window, draft.fail_back_window);

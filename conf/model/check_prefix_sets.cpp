@@ -234,6 +234,11 @@ void check_prefix_sets(const Draft& draft, const Complaints& complaints) {
                 complaints.error(beacon.place, "this beacon is listed twice");
         }
         check_beacon_halves(set, complaints);
+        for (const auto& origin : set.other_origins)
+            if (draft.asn && origin.value == draft.asn->value)
+                complaints.error(origin.place,
+                                 "this is our own AS, the origin that is expected anyway; list "
+                                 "the others");
     }
     check_overlaps(draft, complaints);
     check_partial_uplinks(draft, complaints);

@@ -187,8 +187,9 @@ struct PrefixSet {
     std::string name;
     std::vector<Prefix> prefixes;
     std::vector<Address> beacons;
-    std::vector<Address> next_hops;  // on the LAN, at most one a family
-    Position position;
+    std::vector<Address> next_hops;         // on the LAN, at most one a family
+    std::vector<AsNumber> other_origins{};  // who may originate them as well: no hijack
+    Position position{};
 };
 
 // How a target is asked beside ICMP: without it a null route of a quiet block cannot be proved.

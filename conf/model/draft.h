@@ -110,6 +110,7 @@ struct PrefixSetDraft {
     List<Prefix> prefixes;
     List<Address> beacons;
     List<Address> next_hops;
+    List<AsNumber> other_origins;
 };
 
 // One entry of `targets`: addresses in one AS.

@@ -300,6 +300,7 @@ void collect_prefix_sets(Collector& out, const Config& config) {
         out.values(path + "prefixes", set.prefixes);
         out.values(path + "beacons", set.beacons);
         out.values(path + "next-hops", set.next_hops);
+        out.values(path + "other-origins", set.other_origins);
     }
 }
 

@@ -32,7 +32,7 @@ inline constexpr std::array<Key, 11> bgp{
     "import", "export",       "canary-communities"};
 inline constexpr std::array<Key, 4> exported{"prepend", "med", "communities", "max-prefixes"};
 inline constexpr std::array<Key, 4> import_rule{"action", "prefixes", "as-path", "communities"};
-inline constexpr std::array<Key, 3> prefix_set{"prefixes", "beacons", "next-hops"};
+inline constexpr std::array<Key, 4> prefix_set{"prefixes", "beacons", "next-hops", "other-origins"};
 inline constexpr std::array<Key, 7> detect{"profile",      "targets",        "probe-limit",
                                            "forgiven-gap", "start-up-grace", "link-up-grace",
                                            "armed-age"};

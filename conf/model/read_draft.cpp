@@ -163,7 +163,8 @@ PrefixSetDraft read_prefix_set(const Section::Child& child, const Complaints& co
             .place = child.place,
             .prefixes = set.values("prefixes", Prefix::parse),
             .beacons = set.values("beacons", parse_host_address),
-            .next_hops = set.values("next-hops", parse_host_address)};
+            .next_hops = set.values("next-hops", parse_host_address),
+            .other_origins = set.values("other-origins", parse_as_number)};
 }
 
 TargetDraft read_target(const Section::Child& child, const Complaints& complaints) {

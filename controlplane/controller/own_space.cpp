@@ -11,7 +11,7 @@ namespace detour::controller {
 
 void OwnSpace::note(const bgp::RoutesLearned& routes) {
     for (const Prefix& prefix : routes.prefixes) {
-        if (!block_of(prefix))
+        if (set_of(prefix) == nullptr)
             continue;
         const auto& communities = routes.attributes->communities;
         sightings_[{routes.peer, prefix}] = {
@@ -43,27 +43,33 @@ void OwnSpace::renumber(const Renumbering& ids) {
 }
 
 // The set that has the prefix or one that contains it.
-std::optional<decision::Block> OwnSpace::block_of(const Prefix& prefix) const {
+const model::PrefixSet* OwnSpace::set_of(const Prefix& prefix) const {
     for (const model::PrefixSet& set : config_.prefix_sets)
         for (const Prefix& ours : set.prefixes)
             if (ours.contains(prefix))
-                return decision::Block{set.id, prefix.family()};
-    return std::nullopt;
+                return &set;
+    return nullptr;
+}
+
+bool OwnSpace::is_foreign(const model::PrefixSet& set, AsNumber origin) const {
+    return origin != config_.router.asn &&
+           std::ranges::find(set.other_origins, origin) == set.other_origins.end();
 }
 
 OwnSpace::Told OwnSpace::standing(const PeerBook& peers) const {
     Told told;
     for (const auto& [where, sighting] : sightings_) {
         const auto& [peer, prefix] = where;
-        const auto block = block_of(prefix);
+        const model::PrefixSet* set = set_of(prefix);
         const auto uplink = peers[peer].id;
-        if (!block || !uplink)
+        if (set == nullptr || !uplink)
             continue;
+        const decision::Block block{set->id, prefix.family()};
         // Who tells of a blackhole originates it: that is no claim to the block.
         if (sighting.is_blackhole)
-            told.blackholes.try_emplace({*uplink, *block}, prefix);
-        else if (sighting.origin && *sighting.origin != config_.router.asn)
-            told.foreign.try_emplace(*block, *sighting.origin);
+            told.blackholes.try_emplace({*uplink, block}, prefix);
+        else if (sighting.origin && is_foreign(*set, *sighting.origin))
+            told.foreign.try_emplace(block, *sighting.origin);
     }
     return told;
 }

@@ -2,9 +2,10 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // What neighbours tell us about our own space: a prefix of ours, or one inside it, that comes back
-// with a foreign origin, or with the BLACKHOLE community (RFC 7999). Evidence for whoever judges,
-// never a verdict: a provider may tell of its own discards so, a stranger of what is not his. A
-// less specific route (a provider's aggregate) is ordinary.
+// with a foreign origin (neither ours nor one of the set's other-origins), or with the BLACKHOLE
+// community (RFC 7999). Evidence for whoever judges, never a verdict: a provider may tell of its
+// own discards so, a stranger of what is not his. A less specific route (a provider's aggregate) is
+// ordinary.
 #pragma once
 
 #include <map>
@@ -44,7 +45,8 @@ class OwnSpace {
         std::map<std::pair<UplinkId, decision::Block>, Prefix> blackholes;
     };
 
-    [[nodiscard]] std::optional<decision::Block> block_of(const Prefix& prefix) const;
+    [[nodiscard]] const model::PrefixSet* set_of(const Prefix& prefix) const;
+    [[nodiscard]] bool is_foreign(const model::PrefixSet& set, AsNumber origin) const;
     [[nodiscard]] Told standing(const PeerBook& peers) const;
 
     const model::Config& config_;

@@ -82,16 +82,13 @@ void Controller::Machine::settle(Instant now) {
     } while (!stale_sessions.empty() || !stale_fates.empty());
 }
 
-// The record of the evidence, or 0 when it was a Tick that led to nothing.
+// The record of the evidence. A Tick that led to nothing is one, too: doubts begin at it, and who
+// replays the journal must have them.
 std::uint64_t Controller::Machine::decide(Instant now, const decision::Evidence& evidence,
                                           std::vector<std::uint64_t> causes) {
     const std::uint64_t number = next_record++;
     std::vector<decision::Action> actions =
         decider.handle(now, decision::CauseId{number}, evidence);
-    if (std::holds_alternative<decision::Tick>(evidence) && actions.empty()) {
-        --next_record;
-        return 0;
-    }
     outputs.emplace_back(Record{number, now, std::move(causes), evidence});
     carry_out(now, actions);
     last_actions = std::move(actions);

@@ -51,6 +51,15 @@ inline constexpr std::string_view failback_is_manual = "fail-back is manual";
     return std::ranges::find(list, value) != list.end();
 }
 
+// C of one kind, counted for condition (5).
+struct ControlCount {
+    ControlTally tally;
+    HourShare hour;
+    RecentShare recent;
+
+    void add(Instant now, Result result);
+};
+
 // One (uplink, family): what C and T say, and its BGP.
 struct Way {
     struct Half {
@@ -70,10 +79,8 @@ struct Way {
     LastTen control_ten;
     LastTen proof_ten;
     std::optional<Instant> full_size_good;
-    ControlTally tally;
-    HourShare control_hour;
-    ControlTally second_tally;  // C of the second kind
-    HourShare second_hour;
+    ControlCount counted;         // C of ICMP
+    ControlCount second_counted;  // C of the second kind
     std::uint64_t good_controls = 0;
     std::array<Half, 1024> halves{};  // by pair % 1024
     std::vector<Waiting> waiting;
@@ -287,6 +294,7 @@ struct Decider::Machine {
     void localise(std::uint32_t uplink, std::uint32_t block);
     void raise(std::uint32_t uplink, std::uint32_t block);
     void consider(std::uint32_t block);
+    void flee(std::uint32_t block);
 
     // guard.cpp
     struct Ask {
@@ -296,6 +304,8 @@ struct Decider::Machine {
         std::optional<Instant> onset;  // nothing: a planned move
         Verdict reason = Verdict::healthy;
         Place place = Place::unknown;
+        // Whether it must have the capacity. Never announced nowhere comes before that.
+        enum class Strength : std::uint8_t { required, waived } strength = Strength::required;
     };
     [[nodiscard]] Explanation armed(const Ask& ask) const;
     void require_egress(Explanation& why, const Ask& ask) const;

@@ -17,11 +17,11 @@
 
 namespace detour::decision {
 
-// C of one (uplink, family), counted since the start; baseline: its loss in the last hour.
+// C of one (uplink, family), counted since the start.
 struct ControlTally {
     std::uint64_t all = 0;
     std::uint64_t lost = 0;
-    double baseline = 0;
+    double baseline = 0;  // its loss before: of the hour or of this moment, whichever is more
 };
 
 // What the conditions were read from.

@@ -111,8 +111,12 @@ void Decider::Machine::require_strength(Explanation& why, const Ask& ask) const 
             if (placed[b].exists && b != ask.block && placed[b].carrier == ask.to)
                 load += watched(ask.to, b).passive.p95_bits();
         const double wanted = load * limits().headroom;
-        require(why, capacity >= wanted, "its capacity is below p95 + 30 %",
-                {"capacity", capacity, Comparison::at_least, wanted, Unit::none, 0, "4", true});
+        const Figure figure{"capacity", capacity, Comparison::at_least, wanted, Unit::none,
+                            0,          "4",      capacity >= wanted};
+        if (ask.strength == Ask::Strength::required)
+            require(why, figure.holds, "its capacity is below p95 + 30 %", figure);
+        else
+            why.figures.push_back(figure);
     }
     if (ask.reason != Verdict::attacked)
         return;

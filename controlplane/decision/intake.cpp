@@ -19,6 +19,21 @@ bool is_good(const ProbeOutcome& input) {
 
 }  // namespace
 
+// What C lost before is no sign of a burst: in the hour, or since an uplink began to lose a share
+// of everything a moment ago.
+void ControlCount::add(Instant now, Result result) {
+    if (result == Result::reversed) {
+        tally.lost -= std::min<std::uint64_t>(tally.lost, 1);
+        return;
+    }
+    const bool is_lost = result == Result::lost;
+    ++tally.all;
+    tally.lost += is_lost ? 1 : 0;
+    hour.add(now, is_lost ? 1 : 0, 1);
+    recent.add(is_lost);
+    tally.baseline = std::max(hour.share(), recent.share());
+}
+
 std::uint8_t Decider::Machine::beacon_in_prefix(std::uint32_t block, std::uint8_t beacon) const {
     const auto& beacons = options.sets[block / 2].beacons;
     std::uint8_t index = 0;
@@ -40,13 +55,8 @@ void Decider::Machine::take_control(const ProbeOutcome& input) {
     const auto u = uplink_of(input.uplink);
     auto& of = way(u, input.family);
     const auto target = target_of(*input.target);
-    if (input.result == Result::reversed) {
-        of.tally.lost -= std::min<std::uint64_t>(of.tally.lost, 1);
-    } else {
-        ++of.tally.all;
-        of.tally.lost += is_good(input) ? 0 : 1;
-        of.control_hour.add(now, is_good(input) ? 0 : 1, 1);
-        of.tally.baseline = of.control_hour.share();
+    of.counted.add(now, input.result);
+    if (input.result != Result::reversed) {
         of.control_ten.add(is_good(input));
         of.proof_ten.add(is_good(input));
     }
@@ -140,7 +150,7 @@ void Decider::Machine::settle_lost(std::uint32_t uplink, const Way::Waiting& los
     auto& speaker = detector(uplink, lost.block, lost.beacon, lost.kind);
     const bool was_running = speaker.is_running();
     speaker.lost(now, lost.target, beacon_in_prefix(lost.block, lost.beacon), lost.sent, control,
-                 is_second ? of.second_tally : of.tally);
+                 (is_second ? of.second_counted : of.counted).tally);
     if (is_second)
         return;
     if (!was_running && speaker.is_running())
@@ -172,7 +182,8 @@ void Decider::Machine::take_beacon(const ProbeOutcome& input) {
     else
         watch.beacon_ten.add(true);
     speaker.good(now, target, beacon_in_prefix(b, input.beacon), input.sent,
-                 arrival == u ? Detector::Arrival::here : Detector::Arrival::elsewhere, of.tally);
+                 arrival == u ? Detector::Arrival::here : Detector::Arrival::elsewhere,
+                 of.counted.tally);
     watch.target_ten[target].add(true);
     watch.beacon_tens[input.beacon].add(true);
     if (arrival == u) {

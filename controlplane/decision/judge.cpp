@@ -83,7 +83,7 @@ std::optional<Instant> Decider::Machine::onset(std::uint32_t u, std::uint32_t b)
     if (of.session == SessionState::down || of.session == SessionState::down_refused)
         return first_sign(u, b, of.session_changed);
     if (const Detector* speaker = loudest(watch); speaker && speaker->is_running())
-        if (const auto first_lost = speaker->findings(of.tally).onset)
+        if (const auto first_lost = speaker->findings(of.counted.tally).onset)
             return first_lost;
     if (watch.beacon.onset())
         return watch.beacon.onset();
@@ -165,7 +165,7 @@ Facts Decider::Machine::facts(std::uint32_t u, std::uint32_t b) {
     f.is_half_dead = watch.half_since && now - *watch.half_since >= 2 * limits().t_min;
     f.half_dead_note = "some beacons or targets answer, others do not, and C is good";
     if (const Detector* speaker = loudest(watch))
-        f.findings = speaker->findings(of.tally);
+        f.findings = speaker->findings(of.counted.tally);
     if (f.onset)
         f.second = second_kind(u, b, *f.onset);
     add_other_uplinks(f, u, family);
@@ -189,7 +189,8 @@ void Decider::Machine::add_other_uplinks(Facts& f, std::uint32_t u, Family famil
 // Traffic since the onset, of this block and of all blocks on the uplink together.
 void Decider::Machine::add_passive(Facts& f, std::uint32_t u, std::uint32_t b) {
     auto& passive = watched(u, b).passive;
-    const Instant quiet = f.findings.quiet.value_or(*f.onset);
+    const Instant quiet = std::max(f.findings.quiet.value_or(*f.onset),
+                                   f.second.silent_since.value_or(Instant::min()));
     f.passive = passive.findings(*f.onset, quiet);
     if (f.findings.score >= limits().h)
         f.attack = passive.attack(*f.onset);
@@ -423,34 +424,51 @@ void Decider::Machine::consider(std::uint32_t b) {
         block.held_said.clear();
         return;
     }
+    flee(b);
+}
+
+// To the first uplink that is armed. A block that is announced nowhere goes to one that is too
+// small for it as well, unless a larger one may be proven in a moment.
+void Decider::Machine::flee(std::uint32_t b) {
+    struct Refusal {
+        std::uint32_t to = nowhere;
+        Explanation why;
+    };
+    const auto from = placed[b].carrier;
+    const auto& watch = watched(from, b);
+    const bool is_fresh = now - watch.since < limits().armed_age;
     Ask ask{b, nowhere, from, onset(from, b).value_or(watch.since), watch.verdict, watch.place};
-    std::optional<Explanation> first_refusal;
-    std::uint32_t first_refused = nowhere;
-    for (std::uint32_t to = 0; to < uplink_count(); ++to) {
-        if (to == from || is_spent(b, to))
-            continue;
-        ask.to = to;
-        auto why = armed(ask);
-        if (!why.missing.empty()) {
-            if (!first_refusal) {
-                first_refusal = std::move(why);
-                first_refused = to;
+    std::optional<Refusal> first;
+    bool is_proof_missing = false;
+    for (const auto strength : {Ask::Strength::required, Ask::Strength::waived}) {
+        ask.strength = strength;
+        if (strength == Ask::Strength::waived &&
+            (is_announced_somewhere(b) || (is_proof_missing && is_fresh)))
+            break;
+        for (ask.to = 0; ask.to < uplink_count(); ++ask.to) {
+            if (ask.to == from || is_spent(b, ask.to))
+                continue;
+            auto why = armed(ask);
+            if (!why.missing.empty()) {
+                is_proof_missing |= why.missing == no_proof_since_onset;
+                if (!first)
+                    first = {ask.to, std::move(why)};
+                continue;
             }
-            continue;
+            why.rule = to_string(watch.verdict);
+            why.missing = may_escape(b);
+            if (!why.missing.empty())
+                return hold(b, ask.to, std::move(why));
+            return start_move(MoveKind::escape, ask);
         }
-        why.rule = to_string(watch.verdict);
-        why.missing = may_escape(b);
-        if (!why.missing.empty())
-            return hold(b, to, std::move(why));
-        return start_move(MoveKind::escape, ask);
     }
-    if (first_refusal) {
-        if (first_refusal->missing == no_proof_since_onset) {
+    if (first) {
+        if (first->why.missing == no_proof_since_onset) {
             prove_others(from, family_of(b));
-            if (now - watch.since < limits().armed_age)
+            if (is_fresh)
                 return;
         }
-        return hold(b, first_refused, std::move(*first_refusal));
+        return hold(b, first->to, std::move(first->why));
     }
     Explanation none;
     none.rule = "armed";

@@ -36,6 +36,8 @@ struct SecondKindFacts {
     std::uint32_t replies = 0;    // of them, since the onset
     Findings findings;
     bool is_dead = false;  // with the same breadth as ICMP, on every beacon
+    // It went silent later than ICMP, which was filtered: from then on it speaks for both.
+    std::optional<Instant> silent_since;
 };
 
 enum class SentinelFacts : std::uint8_t { unknown, good, failed };

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // Small memories of results: the last ten (display and recovery only), how long nothing came back,
-// and the share of an hour. Internal to controlplane/decision.
+// and the share of an hour or of this moment. Internal to controlplane/decision.
 #pragma once
 
 #include <array>
@@ -130,6 +130,17 @@ class HourShare {
     std::uint64_t bad_ = 0;
     std::uint64_t all_ = 0;
     double prior_ = 0;
+};
+
+// The share of bad ones now: a few dozen results, the latest weigh most.
+class RecentShare {
+ public:
+    void add(bool is_bad) { share_ += ((is_bad ? 1.0 : 0.0) - share_) / weight; }
+    [[nodiscard]] double share() const { return share_; }
+
+ private:
+    static constexpr double weight = 50;
+    double share_ = 0;
 };
 
 }  // namespace detour::decision

@@ -73,7 +73,14 @@ void Decider::Machine::start_move(MoveKind kind, const Ask& ask) {
             block.last_return.reset();
         }
     }
-    enter(ask.block, MoveStep::forwarding, armed(ask));
+    auto why = armed(ask);
+    if (ask.strength == Ask::Strength::waived) {
+        Explanation page =
+            plain("never announced nowhere", options.uplinks[ask.to].name + " is too small for it");
+        page.figures = why.figures;
+        say(Said{Severity::page, id_of(ask.to), name_of(ask.block), std::move(page)}, move.cause);
+    }
+    enter(ask.block, MoveStep::forwarding, std::move(why));
     advance(ask.block);
 }
 

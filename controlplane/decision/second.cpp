@@ -12,16 +12,7 @@
 namespace detour::decision {
 
 void Decider::Machine::take_second_control(const ProbeOutcome& input) {
-    auto& of = way(uplink_of(input.uplink), input.family);
-    const bool is_lost = input.result == Result::lost;
-    if (input.result == Result::reversed) {
-        of.second_tally.lost -= std::min<std::uint64_t>(of.second_tally.lost, 1);
-    } else {
-        ++of.second_tally.all;
-        of.second_tally.lost += is_lost ? 1 : 0;
-        of.second_hour.add(now, is_lost ? 1 : 0, 1);
-        of.second_tally.baseline = of.second_hour.share();
-    }
+    way(uplink_of(input.uplink), input.family).second_counted.add(now, input.result);
     const std::uint64_t touched = settle_pair(input);
     for (std::uint32_t b = 0; touched != 0 && b < block_count(); ++b)
         if (placed[b].exists && (touched >> b % 64 & 1) != 0)
@@ -41,7 +32,7 @@ void Decider::Machine::take_second_beacon(const ProbeOutcome& input) {
         speaker.take_back(target);
     speaker.good(now, target, beacon_in_prefix(b, input.beacon), input.sent,
                  arrival == u ? Detector::Arrival::here : Detector::Arrival::elsewhere,
-                 way(u, input.family).second_tally);
+                 way(u, input.family).second_counted.tally);
     hear_canary(b, input);
     hear_life(b, arrival, target, input.sent);
     evaluate(u, b);
@@ -49,7 +40,10 @@ void Decider::Machine::take_second_beacon(const ProbeOutcome& input) {
 
 // Dead: who answered the second kind until shortly before the onset answers it no more, as widely
 // as section 2 asks of ICMP. It is asked in earnest only once there is suspicion, so half of T_min
-// is what it can be silent for.
+// is what it can be silent for. Where ICMP was filtered for long, a null route comes later than the
+// onset: it began when the second kind went silent, which must then last T_min itself. Filters that
+// come one after the other look like that, too: then the traffic has to agree, and a block without
+// any is not taken for dead.
 SecondKindFacts Decider::Machine::second_kind(std::uint32_t u, std::uint32_t b,
                                               Instant onset) const {
     constexpr int turns = 10;  // armed ages; each target has had its turn by then
@@ -59,15 +53,19 @@ SecondKindFacts Decider::Machine::second_kind(std::uint32_t u, std::uint32_t b,
     if (loud == nullptr)
         return second;
     const auto& speaker = watch.seconds[static_cast<std::size_t>(loud - watch.detectors.data())];
-    second.witnesses = speaker.replied_since(onset - turns * limits().armed_age);
-    second.replies = speaker.replied_since(onset + limits().t_min / 4);
-    second.findings = speaker.findings(way(u, family_of(b)).second_tally);
+    second.findings = speaker.findings(way(u, family_of(b)).second_counted.tally);
     const auto& found = second.findings;
-    second.is_dead = second.witnesses >= limits().homed_targets && second.replies == 0 &&
-                     found.lost_targets + 1e-9 >= limits().breadth * found.homed &&
-                     found.lost_asns >= limits().breadth_asns &&
-                     found.dead_beacons == found.beacons && found.span >= limits().t_min / 2 &&
-                     found.control_share() <= found.control_allowed;
+    const bool is_wide = found.lost_targets + 1e-9 >= limits().breadth * found.homed &&
+                         found.lost_asns >= limits().breadth_asns &&
+                         found.dead_beacons == found.beacons &&
+                         found.control_share() <= found.control_allowed;
+    const Instant with_it = onset + limits().t_min / 4;
+    if (is_wide && found.onset && *found.onset > with_it && found.span >= limits().t_min)
+        second.silent_since = found.onset;
+    second.witnesses = speaker.replied_since(onset - turns * limits().armed_age);
+    second.replies = speaker.replied_since(second.silent_since.value_or(with_it));
+    second.is_dead = is_wide && second.witnesses >= limits().homed_targets &&
+                     speaker.replied_since(with_it) == 0 && found.span >= limits().t_min / 2;
     return second;
 }
 

@@ -33,19 +33,21 @@ enum class EventKind : std::uint8_t {
     traffic,        // SET PACKETS                a second, from the whole world
     attack,         // SET PACKETS                so many more
     // An uplink.
-    dark,         // UPLINK                    nothing passes, carrier stays
-    core_fault,   // UPLINK                    nothing passes behind the neighbour
-    isolated,     // UPLINK                    its network is whole, the world is unreachable
-    loss,         // UPLINK SHARE              every packet by lot
-    lossy_block,  // SET UPLINK SHARE          only those to the block
-    lag,          // UPLINK MEMBERS            of eight members so many are dead
-    link_down,    // UPLINK
-    flap,         // UPLINK SECONDS            down and up so often
-    small_mtu,    // UPLINK BYTES              large packets die
+    dark,          // UPLINK                    nothing passes, carrier stays
+    core_fault,    // UPLINK                    nothing passes behind the neighbour
+    isolated,      // UPLINK                    its network is whole, the world is unreachable
+    loss,          // UPLINK SHARE              every packet by lot
+    lossy_block,   // SET UPLINK SHARE          only those to the block
+    lag,           // UPLINK MEMBERS            of eight members so many are dead
+    link_down,     // UPLINK
+    flap,          // UPLINK SECONDS            down and up so often
+    control_dead,  // UPLINK                   nobody answers its control sources
+    small_mtu,     // UPLINK BYTES             large packets die
     // BGP.
     reset,         // UPLINK                      the TCP connection breaks
     session_down,  // UPLINK                      breaks, and calls are refused
     shutdown,      // UPLINK                      Cease, Administrative Shutdown
+    hijack,        // SET UPLINK AS               the block with this origin is told of there
     max_prefix,    // UPLINK                      Cease at the next announcement of another prefix
     strip,         // WHERE                       communities are not honoured
     stuck,         // WHERE                       withdrawals are not heard
@@ -70,7 +72,7 @@ enum class EventKind : std::uint8_t {
     advise,      //
     automatic,   //
 };
-inline constexpr std::size_t event_kind_count = 40;
+inline constexpr std::size_t event_kind_count = 42;
 
 enum class Place : std::uint8_t { inside, border, half_border, host };
 

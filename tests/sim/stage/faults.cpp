@@ -169,6 +169,8 @@ void Faults::on_uplink(const Event& event, std::uint32_t uplink) {
             return during(event, [&trouble, members = event.number](int change) {
                 trouble.dead_members = change > 0 ? static_cast<std::uint32_t>(members) : 0;
             });
+        case control_dead:
+            return during(event, [&trouble](int change) { trouble.control_dead += change; });
         case link_down:
             return during(event, [this, uplink](int change) { set_carrier(uplink, change); });
         case EventKind::flap:
@@ -195,6 +197,15 @@ void Faults::on_bgp(const Event& event, std::uint32_t uplink) {
         case shutdown:
             during(event, [&sessions, uplink](int change) { sessions.refuse(uplink, change); });
             return sessions.shut_down(uplink);
+        case hijack:
+            return during(event, [this, uplink, set = set_of(event),
+                                  origin = detour::AsNumber(
+                                      static_cast<std::uint32_t>(event.number))](int change) {
+                for (const Territory& territory : parts_.internet.territories())
+                    if (territory.block.set == set)
+                        parts_.sessions.claim(uplink, territory.prefix,
+                                              change > 0 ? std::optional(origin) : std::nullopt);
+            });
         case max_prefix:
             return during(event, [&sessions, uplink](int change) {
                 sessions.limit_prefixes(uplink, change > 0);

@@ -49,9 +49,12 @@ class Chronicle : public Box::Watcher {
     }
 
     void on(Duration at, const decision::VerdictChanged& changed) {
-        if (!decision::is_calm(changed.to) && changed.to != changed.from)
-            result_.happenings.push_back({at, std::string(decision::to_string(changed.to)),
-                                          name(changed.block), name(changed.uplink)});
+        using Weight = Happening::Weight;
+        if (changed.to != changed.from)
+            result_.happenings.push_back(
+                {decision::is_calm(changed.to) ? Weight::calm : Weight::alarm, at,
+                 std::string(decision::to_string(changed.to)), name(changed.block),
+                 name(changed.uplink)});
         if (tell_)
             tell_(fmt::format("{} on {}: {} -> {}{}", name(changed.block), name(changed.uplink),
                               decision::to_string(changed.from), decision::to_string(changed.to),
@@ -59,8 +62,9 @@ class Chronicle : public Box::Watcher {
     }
     void on(Duration at, const decision::MoveStepped& step) {
         if (step.step == decision::MoveStep::forwarding)
-            result_.happenings.push_back(
-                {at, std::string(decision::to_string(step.kind)), name(step.block), name(step.to)});
+            result_.happenings.push_back({Happening::Weight::alarm, at,
+                                          std::string(decision::to_string(step.kind)),
+                                          name(step.block), name(step.to)});
         if (tell_)
             tell_(fmt::format("{} {} {} -> {}: {} {}", name(step.block),
                               decision::to_string(step.kind), name(step.from), name(step.to),
@@ -224,6 +228,9 @@ std::vector<std::string> disappointments(const Scenario& scenario, const Result&
         else
             left.erase(found);
     }
+    std::erase_if(left, [](const Happening& happening) {
+        return happening.weight == Happening::Weight::calm;
+    });
     for (const Happening& happening : left)
         texts.push_back(fmt::format("not expected: {} {} {} at {:.3f} s", happening.what,
                                     happening.block, happening.uplink, in_seconds(happening.at)));

@@ -15,8 +15,10 @@
 
 namespace sim {
 
-// A verdict that alarms, or a move that begins: what expectations are about.
+// A verdict, or a move that begins: what expectations are about. What is calm may be expected; what
+// alarms, and each move, must be.
 struct Happening {
+    enum class Weight : std::uint8_t { calm, alarm } weight = Weight::alarm;
     Duration at{};
     std::string what;
     std::string block;

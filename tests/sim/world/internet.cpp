@@ -256,6 +256,8 @@ bool Internet::leaves(const detour::probe::Send& probe, const Whereabouts& sourc
     Uplink& uplink = uplinks_[u];
     if (!crosses(probe, u, destination))
         return false;
+    if (source.kind == Whereabouts::Kind::control && uplink.trouble.control_dead != 0)
+        return false;
     if (source.kind == Whereabouts::Kind::beacon) {
         if (uplink.nuisances[source.of].source_refused != 0)
             return false;

@@ -74,6 +74,7 @@ class Internet {
         int core_fault = 0;
         int isolated = 0;
         int sentinels_dead = 0;
+        int control_dead = 0;
         double loss = 0;
         std::uint32_t dead_members = 0;
         std::uint32_t mtu = 65535;

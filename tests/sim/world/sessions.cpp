@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "controlplane/bgp/wire/message.h"
+#include "controlplane/bgp/wire/update.h"
 
 namespace sim {
 
@@ -45,6 +46,7 @@ Sessions::Sessions(Agenda& agenda, const detour::model::Config& config, Internet
         for (const detour::Address& address : uplink.bgp->peers) {
             Row row;
             row.uplink = uplink.id.value;
+            row.asn = uplink.bgp->asn;
             row.address = address;
             row.families = families_of(config, uplink, address);
             row.hold = uplink.bgp->hold;
@@ -281,6 +283,24 @@ void Sessions::reset(std::uint32_t uplink) {
     for (Row& row : rows_)
         if (row.uplink == uplink && row.connection)
             end(*row.connection, {}, "connection reset by peer");
+}
+
+void Sessions::claim(std::uint32_t uplink, const detour::Prefix& prefix,
+                     std::optional<detour::AsNumber> origin) {
+    for (const Row& row : rows_) {
+        if (row.uplink != uplink || !row.connection || row.address.family() != prefix.family())
+            continue;
+        Bytes bytes;
+        if (origin) {
+            bgp::PathAttributes attributes;
+            attributes.as_path.segments = {{bgp::AsSegment::Kind::sequence, {row.asn, *origin}}};
+            attributes.next_hop = row.address;
+            (void)bgp::encode_announcement(bytes, attributes, {&prefix, 1}, {});
+        } else {
+            (void)bgp::encode_withdrawal(bytes, {&prefix, 1}, {});
+        }
+        say(*row.connection, std::move(bytes));
+    }
 }
 
 void Sessions::shut_down(std::uint32_t uplink) {

@@ -34,6 +34,9 @@ class Sessions {
     void reset(std::uint32_t uplink);
     void refuse(std::uint32_t uplink, int change) { refusing_[uplink] += change; }
     void shut_down(std::uint32_t uplink);
+    // The neighbour tells of a route to the prefix by this origin, or takes it back.
+    void claim(std::uint32_t uplink, const detour::Prefix& prefix,
+               std::optional<detour::AsNumber> origin);
     // Cease at the next prefix that was not announced before.
     void limit_prefixes(std::uint32_t uplink, bool is_limited) { is_limited_[uplink] = is_limited; }
 
@@ -54,6 +57,7 @@ class Sessions {
  private:
     struct Row {
         std::uint32_t uplink = 0;
+        detour::AsNumber asn;
         detour::Address address;
         std::vector<detour::Family> families;
         Duration hold{};

@@ -40,7 +40,7 @@ TEST_CASE("no figure that depends on the profile is left out") {
         for (const Duration figure :
              {schedule.idle_interval, schedule.suspect_interval, schedule.timeout_floor,
               schedule.timeout_cap, schedule.timeout_pad, schedule.gap_min, schedule.gap_max,
-              schedule.armed_age, schedule.burst_length, schedule.late_reply})
+              schedule.armed_age, schedule.burst_length, schedule.burst_share, schedule.late_reply})
             CHECK(figure > 0s);
         CHECK(schedule.idle_rate > 0);
         CHECK(schedule.suspect_rate > schedule.idle_rate);

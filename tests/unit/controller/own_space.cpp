@@ -97,6 +97,21 @@ TEST_CASE("an aggregate, a default and our own origin are ordinary") {
         CHECK(box.verdict(provider, set, Family::ipv4) == Verdict::healthy);
 }
 
+TEST_CASE("an origin that the set names is ordinary, and a null route is escaped from beside it") {
+    model::Config config = story();
+    config.prefix_sets[mail.value].other_origins = {AsNumber(64496), AsNumber(64511)};
+    Bench box(std::move(config));
+    box.settle();
+    box.say(provider4, update({"198.51.100.0/24", {64496}}, provider4));
+    box.say(partner4, update({"198.51.100.128/25", {64497, 64511}}, partner4));
+    box.say(partner4, update({"203.0.113.0/24", {64497, 64511}}, partner4));
+    box.run(2s);
+    CHECK(box.verdict(provider, mail, Family::ipv4) == Verdict::healthy);
+    CHECK(box.verdict(provider, web, Family::ipv4) == Verdict::hijack);
+    box.null_routes = {{provider, mail}};
+    CHECK(box.run_until([&] { return box.egress(mail, Family::ipv4) == partner; }, 5s));
+}
+
 TEST_CASE("a BLACKHOLE community is a warning and a figure, and never a verdict") {
     Bench box(story());
     box.settle();
@@ -138,6 +153,13 @@ TEST_CASE("another configuration tells nothing twice, and forgets what it has no
     std::swap(config.prefix_sets[0].id, config.prefix_sets[1].id);
     space.renumber({{provider, partner}, {web, mail}, {}});
     CHECK(space.news(peers).empty());
+    // An origin that is allowed now is no news of a hijack any more.
+    config.prefix_sets[0].other_origins = {AsNumber(64666)};
+    space.renumber({{provider, partner}, {mail, web}, {}});
+    REQUIRE(space.news(peers).size() == 1);
+    config.prefix_sets[0].other_origins.clear();
+    space.renumber({{provider, partner}, {mail, web}, {}});
+    REQUIRE(space.news(peers).size() == 1);
     space.note(bgp::RoutesWithdrawn{peer, {*Prefix::parse("198.51.100.7/32")}});
     const auto news = space.news(peers);
     REQUIRE(news.size() == 1);

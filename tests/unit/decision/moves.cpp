@@ -234,6 +234,28 @@ TEST_CASE("the session falls with the link up: announced by the partner at once"
         CHECK(box.is_only_on(1, set));
 }
 
+TEST_CASE(
+    "an uplink that is too small is not escaped to, unless nothing else announces the block") {
+    World box(fast(16));
+    box.settle();
+    box.reconfigure(
+        [](detour::decision::Options& options, detour::probe::Options&) {
+            options.uplinks[1].limit = detour::BitRate{1000};
+        },
+        box.same_ids(6));
+    box.run(5s);
+    box.null_route(0, 0, World::Null::inside);
+    box.run(10s);
+    CHECK(box.verdict(0, 0) == Verdict::nullrouted);
+    CHECK_FALSE(box.is_announced(1, 0));
+    CHECK(box.holds(0) == std::vector<std::string>{"its capacity is below p95 + 30 %"});
+    box.session(0, World::State::down);
+    box.run(2s);
+    for (const unsigned set : {0U, 1U})
+        CHECK(box.is_announced(1, set));
+    CHECK(std::ranges::count(box.pages(), "never announced nowhere") == 2);
+}
+
 TEST_CASE("a planned move overlaps, shuts down gracefully and loses nothing") {
     World box(fast(14));
     box.settle();

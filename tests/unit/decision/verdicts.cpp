@@ -366,6 +366,57 @@ TEST_CASE("of a quiet set one kind alone is filtered: nothing moves") {
     }
 }
 
+TEST_CASE("long after its pings were filtered a block is null-routed: the second kind tells when") {
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        auto configuration = quiet(profile);
+        configuration.packets_per_second = 1000;
+        World box(configuration);
+        box.settle();
+        box.filter(0, 0, World::Filter::beacons);
+        box.run(5min);
+        CHECK(box.verdict(0, 0) == Verdict::probe_filtered);
+        nothing_moved(box);
+        const auto start = box.now();
+        box.null_route(0, 0, World::Null::inside);
+        CHECK(box.run_until([&] { return box.first(0, 0, Verdict::nullrouted, start).has_value(); },
+                            30s));
+        CHECK(box.now() - start >= box.options().thresholds.t_min - 500ms);
+        CHECK(box.now() - start <= box.options().thresholds.t_min + 4s);
+    }
+}
+
+TEST_CASE("of a quiet set one kind is filtered long after the other: nothing moves") {
+    using detour::probe::Kind;
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        World box(quiet(profile));
+        box.settle();
+        box.filter(0, 0, World::Filter::beacons);
+        box.run(5min);
+        box.filter(0, 0, World::Filter::beacons, {Kind::tcp, Kind::icmp});
+        box.run(5min);
+        nothing_moved(box);
+    }
+}
+
+TEST_CASE("what C loses since a moment ago is no burst that began with the null route") {
+    for (const auto profile : every_profile) {
+        CAPTURE(static_cast<int>(profile));
+        World box(of(profile));
+        box.settle();
+        box.run(30min);
+        box.loss(0.36);
+        box.run(20s);
+        nothing_moved(box);
+        const auto start = box.now();
+        box.null_route(0, 0, World::Null::inside);
+        CHECK(box.run_until([&] { return box.first(0, 0, Verdict::nullrouted, start).has_value(); },
+                            30s));
+        CHECK(box.now() - start <= 2 * box.options().thresholds.t_min + 3s);
+    }
+}
+
 TEST_CASE("both kinds are filtered together while traffic flows: PROBE-FILTERED, nothing moves") {
     using detour::probe::Kind;
     for (const auto profile : every_profile) {

@@ -122,6 +122,7 @@ TEST_CASE("every key is heeded") {
     // Of two peers in a family, `gateway:` says where packets go.
     CHECK(config.gateway(UplinkId(0), Family::ipv4) == address("192.0.2.3"));
     CHECK(config.gateway(UplinkId(0), Family::ipv6) == address("2001:db8:1::3"));
+    CHECK(config.prefix_sets[0].other_origins == std::vector{AsNumber(64496), AsNumber(64511)});
     const Uplink& partner = config.uplinks[1];
     CHECK(partner.underlay->gateway == address("192.0.2.65"));
     CHECK(partner.underlay->key == 4294967295);
