@@ -196,8 +196,7 @@ void Port::tell_of_refusals() {
         const PacketRing::Refused refused = ring->refused();
         if (refused.count == 0 || std::exchange(has_told_of_refusals_, true))
             continue;
-        say("port {}: the kernel refuses to send some frames, of {} octets for one: has the far "
-            "end "
+        say("port {}: the kernel refuses to send some frames, one of {} octets: has the far end "
             "of {} a smaller MTU, or is there a filter? (counted as transmit-refused)",
             name_, refused.size, *device_name_.interface());
     }
