@@ -312,7 +312,7 @@ void Internet::send(const detour::probe::Send& probe) {
                  .destination = probe.source,
                  .probe_class = probe.probe_class,
                  .sent_by = probe.uplink,
-                 .is_full_size = probe.dont_fragment};
+                 .is_full_size = probe.size > detour::probe::echo_head_size};
     if (!write_answer(probe, reply))
         return;
     const bool is_filtered = source.kind == Whereabouts::Kind::beacon &&
