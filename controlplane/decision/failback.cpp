@@ -19,10 +19,6 @@ constexpr std::size_t updates_at_home = 4;
 
 constexpr Duration day = std::chrono::hours(24);
 
-double in_seconds(Duration duration) {
-    return static_cast<double>(duration.count()) / 1e9;
-}
-
 Explanation plain(std::string_view rule, std::string_view note) {
     Explanation why;
     why.rule = rule;

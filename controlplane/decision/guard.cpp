@@ -10,10 +10,6 @@ namespace detour::decision {
 
 namespace {
 
-double in_seconds(Duration duration) {
-    return static_cast<double>(duration.count()) / 1e9;
-}
-
 void require(Explanation& why, bool holds, std::string_view missing, Figure figure) {
     figure.holds = holds;
     why.figures.push_back(figure);

@@ -4,13 +4,11 @@
 
 #include <cmath>
 
+#include "controlplane/decision/measure.h"
+
 namespace detour::decision {
 
 namespace {
-
-double in_seconds(Duration duration) {
-    return static_cast<double>(duration.count()) / 1e9;
-}
 
 // Collects figures when asked to, and keeps the first condition that failed.
 class Conditions {

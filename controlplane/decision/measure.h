@@ -7,12 +7,17 @@
 
 #include <array>
 #include <bit>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "conf/types/duration.h"
 
 namespace detour::decision {
+
+[[nodiscard]] constexpr double in_seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
 
 // The last ten results.
 class LastTen {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "controlplane/decision/measure.h"
+
 namespace detour::decision {
 
 namespace {
@@ -13,10 +15,6 @@ namespace {
 constexpr double least_expected = 20;
 constexpr Duration least_history = std::chrono::seconds(1);
 constexpr Duration recent = std::chrono::seconds(90);
-
-double in_seconds(Duration duration) {
-    return static_cast<double>(duration.count()) / 1e9;
-}
 
 std::int64_t second_of(Instant instant) {
     return instant.time_since_epoch() / std::chrono::seconds(1);

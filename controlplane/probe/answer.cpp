@@ -8,8 +8,7 @@ namespace detour::probe {
 
 namespace {
 
-template <class Error>
-std::optional<Answer> answer_of(Kind kind, const std::expected<EchoHead, Error>& head,
+std::optional<Answer> answer_of(Kind kind, const std::expected<EchoHead, ReplyError>& head,
                                 std::size_t size = echo_head_size) {
     if (!head)
         return std::nullopt;

@@ -84,7 +84,6 @@ void Prober::Machine::send(Instant now, std::uint32_t index) {
         .destination = destination.address,
         .head = sealed_head(index, size),
         .size = size,
-        .dont_fragment = packet != 0,
         .hop_limit = plan.hop_limit == 0 ? std::nullopt : std::optional(plan.hop_limit),
     });
     timers.add(now + round_trip(plan.uplink, plan.destination).timeout(options.schedule), Due::slot,
@@ -133,9 +132,7 @@ std::optional<std::uint32_t> Prober::Machine::answered_by(const Reply& reply) co
     std::optional<std::uint32_t> index;
     if (reply.kind == Kind::icmp) {
         const auto mark = decode_echo_reply(reply.message, reply.source, reply.destination);
-        if (!mark)
-            return answered_by_error(reply);
-        if (mark->slot < slots.size() && slots[mark->slot].mark == *mark)
+        if (mark && mark->slot < slots.size() && slots[mark->slot].mark == *mark)
             index = mark->slot;
     } else if (reply.kind == Kind::tcp) {
         if (const auto syn = decode_syn_reply(reply.message, reply.source, reply.destination))
@@ -158,21 +155,25 @@ std::optional<std::uint32_t> Prober::Machine::answered_by(const Reply& reply) co
     return index;
 }
 
-// "Port unreachable" from the target itself answers a datagram: it lives, and its word came back.
-std::optional<std::uint32_t> Prober::Machine::answered_by_error(const Reply& reply) const {
-    const auto error = decode_icmp_error(reply.message, reply.source, reply.destination);
-    if (!error || error->meaning != IcmpError::Meaning::port_unreachable ||
-        error->protocol != udp_protocol)
-        return std::nullopt;
-    const auto index = flying(error->signature);
+// The probe that an ICMP error is about, if the error is a word about it: anybody's about one of a
+// walk; of a datagram only "port unreachable" from the target itself, which lives, and whose word
+// came back.
+std::optional<std::uint32_t> Prober::Machine::quoted_by(const IcmpError& error,
+                                                        const Reply& reply) const {
+    const auto index = flying(error.signature);
     if (!index)
         return std::nullopt;
     const auto& slot = slots[*index];
     const auto& target = destinations[slot.plan.destination].address;
-    if (slot.plan.kind != Kind::udp || reply.source != target || error->destination != target ||
-        error->source != slot.plan.source || reply.destination != slot.plan.source)
+    if (error.source != slot.plan.source || error.destination != target ||
+        reply.destination != slot.plan.source)
         return std::nullopt;
-    return index;
+    const bool is_about_walk = slot.plan.walk != none && slot.phase == Slot::Phase::pending &&
+                               error.protocol == icmp_protocol(target.family());
+    const bool is_answer = slot.plan.kind == Kind::udp && error.protocol == udp_protocol &&
+                           error.meaning == IcmpError::Meaning::port_unreachable &&
+                           reply.source == target;
+    return is_about_walk || is_answer ? index : std::nullopt;
 }
 
 void Prober::Machine::lose(Instant now, std::uint32_t index) {

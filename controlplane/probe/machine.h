@@ -70,8 +70,7 @@ struct WatchSlot {
 struct MtuSearch {
     bool is_running = false;
     bool is_flying = false;
-    bool has_passed = false;       // something came back in this search
-    std::uint16_t good = 0;        // the largest that did
+    std::uint16_t good = 0;        // the largest that came back; at first what every link carries
     std::uint16_t bad = 0;         // the smallest that did not
     std::uint8_t losses = 0;       // of the size that is tried
     std::uint8_t full_losses = 0;  // of full size in a row
@@ -87,12 +86,15 @@ struct WalkState {
     Address source;
     std::uint32_t destination = 0;
     Instant began{};
-    std::uint8_t hop = 1;
     std::uint8_t tried = 0;
     std::uint8_t silent = 0;
     bool is_running = true;
     std::uint32_t generation = 0;
     std::vector<Hop> hops;
+
+    [[nodiscard]] std::uint8_t next_hop() const {
+        return static_cast<std::uint8_t>(hops.size() + 1);
+    }
 };
 
 // What nobody waits for looks again for room under the caps so often.
@@ -230,7 +232,7 @@ struct Prober::Machine {
     void walk_on(Instant now, std::uint32_t index);
     void hear_hop(Instant now, std::uint32_t index, std::optional<Hop> heard);
     void end_walk(std::uint32_t index);
-    [[nodiscard]] bool is_hop_answer(Instant now, const Reply& reply);
+    void hear_walk(Instant now, std::uint32_t index, const Reply& reply, Hop::Says says);
 
     // flight.cpp
     std::uint32_t plan(const Plan& probe);
@@ -238,7 +240,8 @@ struct Prober::Machine {
     void send(Instant now, std::uint32_t index);
     [[nodiscard]] EchoHead sealed_head(std::uint32_t index, std::size_t size);
     [[nodiscard]] std::optional<std::uint32_t> answered_by(const Reply& reply) const;
-    [[nodiscard]] std::optional<std::uint32_t> answered_by_error(const Reply& reply) const;
+    [[nodiscard]] std::optional<std::uint32_t> quoted_by(const IcmpError& error,
+                                                         const Reply& reply) const;
     [[nodiscard]] std::optional<std::uint32_t> flying(Signature signature) const;
     void lose(Instant now, std::uint32_t index);
     void finish(Instant now, std::uint32_t index, Result result, std::optional<UplinkId> arrival);

@@ -41,7 +41,6 @@ void Prober::Machine::learn_mtu(Instant now, const Plan& plan, Result result) {
         (search.again && now < *search.again))
         return;
     search.is_running = true;
-    search.has_passed = false;
     search.good = least_mtu(lane.family);
     search.bad = static_cast<std::uint16_t>(full + 1);
     search.losses = 0;
@@ -56,7 +55,6 @@ void Prober::Machine::narrow(Instant now, Lane& lane, std::uint16_t size, Result
         return;
     if (result != Result::lost) {
         search.good = std::max(search.good, size);
-        search.has_passed = true;
         search.losses = 0;
     } else if (++search.losses >= enough_losses) {
         search.bad = std::min(search.bad, size);
@@ -66,7 +64,7 @@ void Prober::Machine::narrow(Instant now, Lane& lane, std::uint16_t size, Result
         return try_size(now, lane);
     search.is_running = false;
     search.again = now + look_again;
-    if (search.has_passed)
+    if (search.good != least_mtu(lane.family))  // something came back
         tell_mtu(lane, search.good);
 }
 

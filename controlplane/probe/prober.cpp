@@ -318,21 +318,21 @@ void Prober::Machine::on(Instant now, const Carried& input) {
 }
 
 void Prober::Machine::on(Instant now, const Reply& input) {
-    const auto index = answered_by(input);
-    if (!index) {
-        (void)is_hop_answer(now, input);
+    auto index = answered_by(input);
+    if (!index && input.kind == Kind::icmp) {
+        const auto error = decode_icmp_error(input.message, input.source, input.destination);
+        index = error ? quoted_by(*error, input) : std::nullopt;
+        if (index && slots[*index].plan.walk != none)
+            return hear_walk(now, *index, input,
+                             error->meaning == IcmpError::Meaning::time_exceeded
+                                 ? Hop::Says::passed
+                                 : Hop::Says::refused);
+    }
+    if (!index)
         return;
-    }
     const auto& slot = slots[*index];
-    if (slot.plan.walk != none) {
-        const Hop hop{.says = Hop::Says::arrived,
-                      .router = input.source,
-                      .rtt = now - slot.sent,
-                      .arrival = input.arrival};
-        const auto walk = slot.plan.walk;
-        release(*index);
-        return hear_hop(now, walk, hop);
-    }
+    if (slot.plan.walk != none)
+        return hear_walk(now, *index, input, Hop::Says::arrived);
     const Plan answered = slot.plan;
     const auto result = slot.phase == Slot::Phase::late ? Result::reversed : Result::ok;
     round_trip(answered.uplink, answered.destination).add(now - slot.sent);

@@ -180,7 +180,6 @@ struct Send {
     Address destination;
     EchoHead head{};
     std::uint16_t size = echo_head_size;
-    bool dont_fragment = false;
     std::optional<std::uint8_t> hop_limit{};  // nothing: the usual one
 
     // The whole message, appended to `out`.

@@ -54,7 +54,7 @@ void Prober::Machine::walk_on(Instant now, std::uint32_t index) {
     const bool has_arrived =
         !walk.hops.empty() && walk.hops.back().says && *walk.hops.back().says != Hop::Says::passed;
     const bool is_late = now - walk.began > most_patience;
-    if (has_arrived || walk.silent >= most_silent || walk.hop > most_hops || is_late)
+    if (has_arrived || walk.silent >= most_silent || walk.next_hop() > most_hops || is_late)
         return end_walk(index);
     const auto uplink = uplink_index(walk.request.uplink);
     if (!is_usable[uplink])
@@ -70,7 +70,7 @@ void Prober::Machine::walk_on(Instant now, std::uint32_t index) {
                         .destination = walk.destination,
                         .source = walk.source,
                         .walk = index,
-                        .hop_limit = walk.hop});
+                        .hop_limit = walk.next_hop()});
 }
 
 void Prober::Machine::hear_hop(Instant now, std::uint32_t index, std::optional<Hop> heard) {
@@ -81,7 +81,7 @@ void Prober::Machine::hear_hop(Instant now, std::uint32_t index, std::optional<H
         return walk_on(now, index);
     walk.silent = heard ? 0 : static_cast<std::uint8_t>(walk.silent + 1);
     Hop hop = heard.value_or(Hop{});
-    hop.number = walk.hop++;
+    hop.number = walk.next_hop();
     walk.hops.push_back(hop);
     walk.tried = 0;
     walk_on(now, index);
@@ -98,30 +98,15 @@ void Prober::Machine::end_walk(std::uint32_t index) {
     walk.hops.clear();
 }
 
-// A router's word about a probe of a walk, or the target's own.
-bool Prober::Machine::is_hop_answer(Instant now, const Reply& reply) {
-    if (reply.kind != Kind::icmp)
-        return false;
-    const auto error = decode_icmp_error(reply.message, reply.source, reply.destination);
-    if (!error || error->protocol != icmp_protocol(reply.source.family()))
-        return false;
-    const auto index = flying(error->signature);
-    if (!index || slots[*index].plan.probe_class != Class::walk)
-        return false;
-    const auto& slot = slots[*index];
-    if (slot.phase != Slot::Phase::pending || error->source != slot.plan.source ||
-        error->destination != destinations[slot.plan.destination].address ||
-        reply.destination != slot.plan.source)
-        return true;
-    const Hop hop{.says = error->meaning == IcmpError::Meaning::time_exceeded ? Hop::Says::passed
-                                                                              : Hop::Says::refused,
-                  .router = reply.source,
-                  .rtt = now - slot.sent,
-                  .arrival = reply.arrival};
+// A word about a probe of a walk: the router's, or the target's own.
+void Prober::Machine::hear_walk(Instant now, std::uint32_t index, const Reply& reply,
+                                Hop::Says says) {
+    const auto& slot = slots[index];
+    const Hop hop{
+        .says = says, .router = reply.source, .rtt = now - slot.sent, .arrival = reply.arrival};
     const auto walk = slot.plan.walk;
-    release(*index);
+    release(index);
     hear_hop(now, walk, hop);
-    return true;
 }
 
 }  // namespace detour::probe

@@ -71,7 +71,7 @@ const char* name_of(io::ProbeProtocol protocol) {
 }
 
 const char* name_of(IcmpError::Meaning meaning) {
-    constexpr std::array names{"port-unreachable", "time-exceeded", "too-big", "other"};
+    constexpr std::array names{"port-unreachable", "time-exceeded", "other"};
     return names[static_cast<std::size_t>(meaning)];
 }
 
@@ -86,7 +86,7 @@ void tell(const Asked& asked, const io::ProbeReply& reply) {
     }
     const auto error = reply.protocol == io::ProbeProtocol::icmp
                            ? decode_icmp_error(reply.bytes, reply.source, reply.destination)
-                           : std::unexpected(SegmentError::foreign);
+                           : std::unexpected(ReplyError::foreign);
     if (error && error->signature == signature_of(asked.head))
         std::printf("error %s from %s by %s\n", name_of(error->meaning), from.c_str(),
                     device.data());

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <thread>
 
+#include "conf/model/scalars.h"
 #include "conf/program/exit_code.h"
 #include "tests/sim/campaign/campaign.h"
 #include "tests/sim/stage/simulation.h"
@@ -150,7 +151,6 @@ std::function<void(std::uint64_t)> progress_of(std::uint64_t seeds) {
 }
 
 ExitCode play_seeds(const Arguments& arguments) {
-    using detour::model::Profile;
     sim::CampaignOptions options;
     options.seeds = arguments.seeds;
     options.first_seed = arguments.first;
@@ -160,9 +160,7 @@ ExitCode play_seeds(const Arguments& arguments) {
     options.deal.uplinks = arguments.uplinks;
     options.deal.sets = arguments.sets;
     if (!arguments.profile.empty())
-        options.deal.profile = arguments.profile == "careful" ? Profile::careful
-                               : arguments.profile == "quick" ? Profile::quick
-                                                              : Profile::fast;
+        options.deal.profile = detour::model::parse_profile(arguments.profile).value();
     if (arguments.show != 0) {
         const sim::Scenario scenario = sim::scenario_of(options, arguments.show);
         fmt::print("{}", to_string(scenario));

@@ -32,7 +32,8 @@ struct EchoMark {
 inline constexpr std::size_t echo_head_size = 24;
 using EchoHead = std::array<std::uint8_t, echo_head_size>;
 
-enum class EchoError : std::uint8_t { truncated, bad_checksum, not_echo_reply, foreign };
+// Why a message is no answer; of the second kinds, too.
+enum class ReplyError : std::uint8_t { truncated, bad_checksum, not_reply, foreign };
 
 // The first bytes of an echo request of `size` bytes in all (at least echo_head_size); the other
 // bytes are zero. The ICMPv6 checksum covers the pseudo-header (RFC 8200 section 8.1), so both
@@ -42,13 +43,13 @@ enum class EchoError : std::uint8_t { truncated, bad_checksum, not_echo_reply, f
 
 // `message` is an ICMP message that came from `source` to `destination`. foreign: a correct echo
 // reply that is not a probe's.
-[[nodiscard]] std::expected<EchoMark, EchoError> decode_echo_reply(
+[[nodiscard]] std::expected<EchoMark, ReplyError> decode_echo_reply(
     std::span<const std::uint8_t> message, const Address& source, const Address& destination);
 
 // The head of the reply that a correct host sends to an echo request from `source`, whose head is
 // `request`, whose size is `size` and whose other bytes are zero: what targets in tests and
 // simulations answer with.
-[[nodiscard]] std::expected<EchoHead, EchoError> answer_echo_request(
+[[nodiscard]] std::expected<EchoHead, ReplyError> answer_echo_request(
     std::span<const std::uint8_t> request, std::size_t size, const Address& source,
     const Address& destination);
 

@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The detour authors
 #include "controlplane/probe/wire/segment.h"
 
-#include <algorithm>
 #include <cassert>
 
 #include "conf/types/bytes.h"
@@ -12,7 +11,6 @@ namespace detour::probe {
 
 namespace {
 
-constexpr std::uint32_t magic = 0x64746f72;  // "dtor", as in echo
 constexpr std::size_t tcp_header_size = 20;
 constexpr std::size_t tcp_checksum = 16;
 constexpr std::size_t udp_checksum = 6;
@@ -22,32 +20,13 @@ constexpr std::uint8_t flag_ack = 0x10;
 constexpr std::size_t icmp_header_size = 8;
 constexpr std::size_t signature_size = 8;
 
-template <class Integer>
-void put(std::span<std::uint8_t> bytes, std::size_t offset, Integer value) {
-    for (std::size_t i = 0; i < sizeof value; ++i)
-        bytes[offset + i] = static_cast<std::uint8_t>(value >> 8 * (sizeof value - 1 - i));
-}
-
 struct Way {
     const Address& source;
     const Address& destination;
 };
 
-void seal(std::span<std::uint8_t> bytes, std::size_t offset, const Way& way,
-          std::uint8_t protocol) {
-    put(bytes, offset, std::uint16_t{0});
-    const auto sum =
-        fold(sum_words(bytes, pseudo_header(way.source, way.destination, bytes.size(), protocol)));
-    auto checksum = static_cast<std::uint16_t>(~sum);
-    // RFC 768: zero means that there is none.
-    if (checksum == 0 && protocol == udp_protocol)
-        checksum = 0xffff;
-    put(bytes, offset, checksum);
-}
-
-bool is_sealed(std::span<const std::uint8_t> bytes, const Way& way, std::uint8_t protocol) {
-    return fold(sum_words(bytes, pseudo_header(way.source, way.destination, bytes.size(),
-                                               protocol))) == 0xffff;
+std::uint32_t covered(std::span<const std::uint8_t> bytes, const Way& way, std::uint8_t protocol) {
+    return pseudo_header(way.source, way.destination, bytes.size(), protocol);
 }
 
 struct TcpHeader {
@@ -80,7 +59,7 @@ EchoHead write_tcp(const TcpHeader& header, const Way& way) {
     put(head, 14, std::uint16_t{1024});  // window
     // Maximum segment size: without it some hosts think of 1990 (RFC 9293 section 3.7.1).
     put(head, tcp_header_size, std::uint32_t{0x02040218});
-    seal(head, tcp_checksum, way, tcp_protocol);
+    seal(head, tcp_checksum, covered(head, way, tcp_protocol));
     return head;
 }
 
@@ -91,14 +70,14 @@ struct Quote {
     std::span<const std::uint8_t> bytes;
 };
 
-std::expected<Quote, SegmentError> read_quote(std::span<const std::uint8_t> bytes, Family family) {
+std::expected<Quote, ReplyError> read_quote(std::span<const std::uint8_t> bytes, Family family) {
     const bool is_ipv4 = family == Family::ipv4;
     const std::size_t least = is_ipv4 ? 20 : 40;
     if (bytes.size() < least || bytes[0] >> 4 != (is_ipv4 ? 4 : 6))
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     const std::size_t size = is_ipv4 ? (bytes[0] & 0x0fU) * 4U : least;
     if (size < least || bytes.size() < size + signature_size)
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     const std::size_t length = is_ipv4 ? 4 : 16;
     const std::size_t at = is_ipv4 ? 12 : 8;
     return Quote{.source = *Address::from_bytes(family, bytes.subspan(at, length)),
@@ -120,8 +99,6 @@ constexpr ErrorCode code_of(IcmpError::Meaning meaning, Family family) {
             return is_ipv4 ? ErrorCode{3, 3} : ErrorCode{1, 4};
         case IcmpError::Meaning::time_exceeded:
             return is_ipv4 ? ErrorCode{11, 0} : ErrorCode{3, 0};
-        case IcmpError::Meaning::too_big:
-            return is_ipv4 ? ErrorCode{3, 4} : ErrorCode{2, 0};
         case IcmpError::Meaning::other:
             break;
     }
@@ -134,7 +111,7 @@ bool is_error(std::uint8_t type, Family family) {
 
 IcmpError::Meaning meaning_of(std::uint8_t type, std::uint8_t code, Family family) {
     using Meaning = IcmpError::Meaning;
-    for (const auto meaning : {Meaning::port_unreachable, Meaning::time_exceeded, Meaning::too_big})
+    for (const auto meaning : {Meaning::port_unreachable, Meaning::time_exceeded})
         if (const auto known = code_of(meaning, family); known.type == type && known.code == code)
             return meaning;
     return Meaning::other;
@@ -163,23 +140,26 @@ EchoHead encode_datagram(const Ports& ports, const EchoMark& mark, const Address
     put(head, 8, magic);
     put(head, 12, mark.slot);
     put(head, 16, mark.token);
-    seal(head, udp_checksum, {source, destination}, udp_protocol);
+    seal(head, udp_checksum, covered(head, {source, destination}, udp_protocol));
+    // RFC 768: zero means that there is none.
+    if (head[udp_checksum] == 0 && head[udp_checksum + 1] == 0)
+        put(head, udp_checksum, std::uint16_t{0xffff});
     return head;
 }
 
-std::expected<Signature, SegmentError> decode_syn_reply(std::span<const std::uint8_t> segment,
-                                                        const Address& source,
-                                                        const Address& destination) {
+std::expected<Signature, ReplyError> decode_syn_reply(std::span<const std::uint8_t> segment,
+                                                      const Address& source,
+                                                      const Address& destination) {
     if (segment.size() < tcp_header_size || source.family() != destination.family())
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     const TcpHeader header = read_tcp(segment);
     // RFC 9293 section 3.10.7.1 and .4: a SYN is answered by SYN-ACK, or by RST with ACK.
     const bool is_answer =
         (header.flags & flag_ack) != 0 && (header.flags & (flag_syn | flag_rst)) != 0;
     if (!is_answer)
-        return std::unexpected(SegmentError::not_reply);
-    if (!is_sealed(segment, {source, destination}, tcp_protocol))
-        return std::unexpected(SegmentError::bad_checksum);
+        return std::unexpected(ReplyError::not_reply);
+    if (!is_sealed(segment, covered(segment, {source, destination}, tcp_protocol)))
+        return std::unexpected(ReplyError::bad_checksum);
     EchoHead request{};
     put(request, 0, header.ports.destination);
     put(request, 2, header.ports.source);
@@ -187,46 +167,42 @@ std::expected<Signature, SegmentError> decode_syn_reply(std::span<const std::uin
     return signature_of(request);
 }
 
-std::expected<DatagramReply, SegmentError> decode_datagram_reply(
+std::expected<DatagramReply, ReplyError> decode_datagram_reply(
     std::span<const std::uint8_t> datagram, const Address& source, const Address& destination) {
     if (datagram.size() < echo_head_size || source.family() != destination.family())
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     ByteReader reader(datagram);
     DatagramReply reply;
     reply.ports.destination = reader.u16();
     reply.ports.source = reader.u16();
     if (reader.u16() != datagram.size())
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     const bool has_checksum = reader.u16() != 0;
     if (!has_checksum && source.family() == Family::ipv6)
-        return std::unexpected(SegmentError::bad_checksum);
-    if (has_checksum && !is_sealed(datagram, {source, destination}, udp_protocol))
-        return std::unexpected(SegmentError::bad_checksum);
+        return std::unexpected(ReplyError::bad_checksum);
+    if (has_checksum &&
+        !is_sealed(datagram, covered(datagram, {source, destination}, udp_protocol)))
+        return std::unexpected(ReplyError::bad_checksum);
     if (reader.u32() != magic)
-        return std::unexpected(SegmentError::foreign);
+        return std::unexpected(ReplyError::foreign);
     reply.slot = reader.u32();
     reply.token = reader.u64();
     return reply;
 }
 
-std::expected<IcmpError, SegmentError> decode_icmp_error(std::span<const std::uint8_t> message,
-                                                         const Address& source,
-                                                         const Address& destination) {
+std::expected<IcmpError, ReplyError> decode_icmp_error(std::span<const std::uint8_t> message,
+                                                       const Address& source,
+                                                       const Address& destination) {
     const Family family = destination.family();
     if (message.size() < icmp_header_size || source.family() != family)
-        return std::unexpected(SegmentError::truncated);
+        return std::unexpected(ReplyError::truncated);
     ByteReader reader(message);
     const auto type = reader.u8();
     const auto code = reader.u8();
     if (!is_error(type, family))
-        return std::unexpected(SegmentError::not_reply);
-    const auto covered = family == Family::ipv4 ? 0U
-                                                : pseudo_header(source, destination, message.size(),
-                                                                icmp_protocol(family));
-    if (fold(sum_words(message, covered)) != 0xffff)
-        return std::unexpected(SegmentError::bad_checksum);
-    reader.skip(2);
-    const auto rest = reader.u32();
+        return std::unexpected(ReplyError::not_reply);
+    if (!is_sealed(message, covered_by_icmp(source, destination, message.size())))
+        return std::unexpected(ReplyError::bad_checksum);
     const auto quote = read_quote(message.subspan(icmp_header_size), family);
     if (!quote)
         return std::unexpected(quote.error());
@@ -236,21 +212,19 @@ std::expected<IcmpError, SegmentError> decode_icmp_error(std::span<const std::ui
     error.destination = quote->destination;
     error.protocol = quote->protocol;
     error.signature = signature_of(quote->bytes);
-    if (error.meaning == IcmpError::Meaning::too_big)
-        error.mtu = static_cast<std::uint16_t>(std::min(rest & 0xffffU, 0xffffU));
     return error;
 }
 
-std::expected<EchoHead, SegmentError> answer_syn(std::span<const std::uint8_t> segment,
-                                                 PortState port, const Address& source,
-                                                 const Address& destination) {
+std::expected<EchoHead, ReplyError> answer_syn(std::span<const std::uint8_t> segment,
+                                               PortState port, const Address& source,
+                                               const Address& destination) {
     if (segment.size() < tcp_header_size)
-        return std::unexpected(SegmentError::truncated);
-    if (!is_sealed(segment, {source, destination}, tcp_protocol))
-        return std::unexpected(SegmentError::bad_checksum);
+        return std::unexpected(ReplyError::truncated);
+    if (!is_sealed(segment, covered(segment, {source, destination}, tcp_protocol)))
+        return std::unexpected(ReplyError::bad_checksum);
     const TcpHeader header = read_tcp(segment);
     if (header.flags != flag_syn)
-        return std::unexpected(SegmentError::not_reply);
+        return std::unexpected(ReplyError::not_reply);
     const bool is_open = port == PortState::open;
     return write_tcp(
         {.ports = {header.ports.destination, header.ports.source},
@@ -260,9 +234,9 @@ std::expected<EchoHead, SegmentError> answer_syn(std::span<const std::uint8_t> s
         {destination, source});
 }
 
-std::expected<EchoHead, SegmentError> answer_datagram(std::span<const std::uint8_t> datagram,
-                                                      const Address& source,
-                                                      const Address& destination) {
+std::expected<EchoHead, ReplyError> answer_datagram(std::span<const std::uint8_t> datagram,
+                                                    const Address& source,
+                                                    const Address& destination) {
     const auto heard = decode_datagram_reply(datagram, source, destination);
     if (!heard)
         return std::unexpected(heard.error());
@@ -300,9 +274,7 @@ Bytes answer_with_error(IcmpError::Meaning meaning, const Address& router, const
     writer.bytes(source.bytes());
     writer.bytes(destination.bytes());
     writer.bytes(head);
-    const auto covered =
-        is_ipv4 ? 0U : pseudo_header(router, source, message.size(), icmp_protocol(family));
-    writer.patch_u16(2, static_cast<std::uint16_t>(~fold(sum_words(message, covered))));
+    seal(message, 2, covered_by_icmp(router, source, message.size()));
     return message;
 }
 

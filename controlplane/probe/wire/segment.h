@@ -45,10 +45,8 @@ using Signature = std::uint64_t;
 [[nodiscard]] EchoHead encode_datagram(const Ports& ports, const EchoMark& mark,
                                        const Address& source, const Address& destination);
 
-enum class SegmentError : std::uint8_t { truncated, bad_checksum, not_reply, foreign };
-
 // The signature of the SYN that the segment answers; it came from `source` to `destination`.
-[[nodiscard]] std::expected<Signature, SegmentError> decode_syn_reply(
+[[nodiscard]] std::expected<Signature, ReplyError> decode_syn_reply(
     std::span<const std::uint8_t> segment, const Address& source, const Address& destination);
 
 // What a datagram brings back: slot and token of `mark`, and our port of the request.
@@ -57,7 +55,7 @@ struct DatagramReply {
     std::uint32_t slot = 0;
     std::uint64_t token = 0;
 };
-[[nodiscard]] std::expected<DatagramReply, SegmentError> decode_datagram_reply(
+[[nodiscard]] std::expected<DatagramReply, ReplyError> decode_datagram_reply(
     std::span<const std::uint8_t> datagram, const Address& source, const Address& destination);
 
 // An ICMP error and the probe that it is about.
@@ -65,17 +63,15 @@ struct IcmpError {
     enum class Meaning : std::uint8_t {
         port_unreachable,  // the host itself says so: it lives
         time_exceeded,     // a router on the way
-        too_big,           // a router on the way; `mtu`
         other,             // a router or host that will not carry it
     };
     Meaning meaning = Meaning::other;
     Address source, destination;  // of the quoted packet
     std::uint8_t protocol = 0;    // of the quoted packet
     Signature signature = 0;
-    std::uint16_t mtu = 0;
 };
 // `message` came to `destination`. Nothing: no error, damaged, or it quotes too little.
-[[nodiscard]] std::expected<IcmpError, SegmentError> decode_icmp_error(
+[[nodiscard]] std::expected<IcmpError, ReplyError> decode_icmp_error(
     std::span<const std::uint8_t> message, const Address& source, const Address& destination);
 
 [[nodiscard]] constexpr std::uint8_t icmp_protocol(Family family) {
@@ -87,11 +83,11 @@ inline constexpr std::uint8_t udp_protocol = 17;
 // ---- what targets and routers answer, in tests and simulations
 
 enum class PortState : std::uint8_t { open, closed };
-[[nodiscard]] std::expected<EchoHead, SegmentError> answer_syn(
-    std::span<const std::uint8_t> segment, PortState port, const Address& source,
-    const Address& destination);
+[[nodiscard]] std::expected<EchoHead, ReplyError> answer_syn(std::span<const std::uint8_t> segment,
+                                                             PortState port, const Address& source,
+                                                             const Address& destination);
 // What an echo service says.
-[[nodiscard]] std::expected<EchoHead, SegmentError> answer_datagram(
+[[nodiscard]] std::expected<EchoHead, ReplyError> answer_datagram(
     std::span<const std::uint8_t> datagram, const Address& source, const Address& destination);
 // The whole ICMP message with which `router` answers a probe from `source`: time exceeded or port
 // unreachable, quoting the IP header and as much of the probe as is given.

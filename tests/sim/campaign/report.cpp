@@ -9,7 +9,13 @@
 namespace sim {
 namespace {
 
-constexpr std::array profile_names{"careful", "quick", "fast"};
+using detour::model::Profile;
+
+constexpr std::array profiles{Profile::careful, Profile::quick, Profile::fast};
+
+std::string_view profile_name(std::size_t index) {
+    return detour::model::to_string(profiles.at(index));
+}
 
 double quantile(const std::vector<double>& sorted, double share) {
     const auto index = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
@@ -41,8 +47,8 @@ std::string to_json(const Report& report) {
     json["wrong_nullroute_verdicts"] = report.count(Fault::wrong);
     json["needless_moves"] = report.count(Fault::needless);
     json["invariant_violations"] = report.count(Fault::violation);
-    for (std::size_t i = 0; i < profile_names.size(); ++i) {
-        auto& of_profile = json["verdict_ms"][profile_names.at(i)];
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
+        auto& of_profile = json["verdict_ms"][std::string(profile_name(i))];
         const auto& times = report.verdict_ms.at(i);
         of_profile["median"] = nullptr;
         of_profile["p99"] = nullptr;
@@ -56,14 +62,14 @@ std::string to_json(const Report& report) {
 
 std::vector<std::string> slow_verdicts(const Report& report) {
     std::vector<std::string> texts;
-    for (std::size_t i = 0; i < profile_names.size(); ++i) {
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
         const auto& times = report.verdict_ms.at(i);
         // The p99 of a handful is its slowest.
         if (times.size() < 100)
             continue;
         if (quantile(times, 0.5) > goals.at(i).median || quantile(times, 0.99) > goals.at(i).p99)
             texts.push_back(fmt::format("{}: verdicts are slower than {:g} / {:g} ms",
-                                        profile_names.at(i), goals.at(i).median, goals.at(i).p99));
+                                        profile_name(i), goals.at(i).median, goals.at(i).p99));
     }
     return texts;
 }
@@ -86,12 +92,12 @@ std::string to_text(const Report& report) {
     text += fmt::format(
         "  {} interruptions owed a verdict, {} brief outages acted on, {} moves, {} probes\n",
         report.interruptions, report.brief, report.moves, report.probes);
-    for (std::size_t i = 0; i < profile_names.size(); ++i) {
+    for (std::size_t i = 0; i < profiles.size(); ++i) {
         const auto& times = report.verdict_ms.at(i);
         if (times.empty())
             continue;
         text += fmt::format("  {:8} verdict after {:.2f} s median, {:.2f} s p99, of {}\n",
-                            profile_names.at(i), quantile(times, 0.5) / 1000,
+                            profile_name(i), quantile(times, 0.5) / 1000,
                             quantile(times, 0.99) / 1000, times.size());
     }
     return text;

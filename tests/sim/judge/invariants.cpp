@@ -48,7 +48,7 @@ void Invariants::find(std::string text) {
     score_.findings.push_back({agenda_.now() - zero_, Fault::violation, std::move(text)});
 }
 
-void Invariants::on_start(Instant, std::uint64_t, const std::optional<decision::State>&, Duration) {
+void Invariants::on_start(const std::optional<decision::State>&, Duration) {
     // The caps are kept by a process; what one before it has sent, this one cannot know.
     meters_.clear();
 }

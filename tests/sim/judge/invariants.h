@@ -29,8 +29,7 @@ class Invariants : public Box::Watcher {
                Internet& internet, Sessions& sessions, Box& box, const Truth& truth, Score& score,
                Instant zero);
 
-    void on_start(Instant, std::uint64_t, const std::optional<detour::decision::State>&,
-                  Duration) override;
+    void on_start(const std::optional<detour::decision::State>&, Duration) override;
     void on_record(const detour::controller::Record& record) override;
     void on_send(const detour::probe::Send& send) override;
     void on_route(std::uint32_t uplink, const detour::Prefix& prefix,

@@ -32,8 +32,7 @@ std::string summary(const decision::Deed& deed) {
 
 }  // namespace
 
-void Replay::on_start(Instant, std::uint64_t, const std::optional<decision::State>& state,
-                      Duration age) {
+void Replay::on_start(const std::optional<decision::State>& state, Duration age) {
     decider_ = std::make_unique<decision::Decider>(detour::controller::decision_options(config_),
                                                    state, age);
     expected_.clear();

@@ -19,8 +19,7 @@ class Replay : public Box::Watcher {
     Replay(const detour::model::Config& config, Score& score, Instant zero)
         : config_(config), score_(score), zero_(zero) {}
 
-    void on_start(Instant, std::uint64_t, const std::optional<detour::decision::State>& state,
-                  Duration age) override;
+    void on_start(const std::optional<detour::decision::State>& state, Duration age) override;
     void on_record(const detour::controller::Record& record) override;
 
  private:

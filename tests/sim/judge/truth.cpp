@@ -76,7 +76,7 @@ void Truth::disturb(int change) {
     disturbed_until_ = agenda_.now() + recovery(config_);
 }
 
-void Truth::on_start(Instant, std::uint64_t, const std::optional<decision::State>&, Duration) {
+void Truth::on_start(const std::optional<decision::State>&, Duration) {
     for (Side& side : sides_) {
         side.good_beacons = 0;
         side.verdict = Verdict::unclear;

@@ -25,15 +25,15 @@ class Truth : public Box::Watcher {
     Truth(Agenda& agenda, const detour::model::Config& config, Internet& internet,
           Sessions& sessions, Box& box, Score& score, Instant zero, Duration slack);
 
-    void on_start(Instant, std::uint64_t, const std::optional<detour::decision::State>&,
-                  Duration) override;
+    void on_start(const std::optional<detour::decision::State>&, Duration) override;
     void on_record(const detour::controller::Record& record) override;
     void on_send(const detour::probe::Send& send) override;
     void on_reply(const Packet& packet) override;
 
     // The world has changed: interruptions begin or end here.
     void look();
-    // A disturbing event begins (+1) or ends (-1): no verdict is owed meanwhile and a while after.
+    // A disturbing event begins (+1), ends (-1) or is over at once (0): no verdict is owed
+    // meanwhile and a while after.
     void disturb(int change);
     // A share of all packets is lost: verdicts may take longer.
     void set_loss(double share) { loss_ = share; }

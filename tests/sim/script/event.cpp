@@ -123,10 +123,6 @@ std::expected<void, std::string> read_word(Event& event, char form, const std::s
 
 }  // namespace
 
-std::span<const EventForm> event_forms() {
-    return forms;
-}
-
 const EventForm& form_of(EventKind kind) {
     const EventForm& form = forms.at(static_cast<std::size_t>(kind));
     assert(form.kind == kind);

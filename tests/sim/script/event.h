@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -101,7 +100,6 @@ struct EventForm {
     bool is_disturbing;
     std::string_view meaning;
 };
-[[nodiscard]] std::span<const EventForm> event_forms();
 [[nodiscard]] const EventForm& form_of(EventKind kind);
 
 [[nodiscard]] std::expected<Event, std::string> parse_event(std::string_view line);

@@ -8,10 +8,10 @@
 #include <sstream>
 #include <utility>
 
+#include "conf/model/scalars.h"
+
 namespace sim {
 namespace {
-
-using detour::model::Profile;
 
 std::vector<std::string> words_of(const std::string& line) {
     std::istringstream stream(line);
@@ -56,10 +56,13 @@ std::expected<void, std::string> choose(Value& value, const std::string& word,
 // One line that is neither an event nor an expectation.
 std::expected<void, std::string> read_setting(Scenario& s, const std::string& key,
                                               const std::string& word) {
-    if (key == "profile")
-        return choose(
-            s.shape.profile, word,
-            {{"careful", Profile::careful}, {"quick", Profile::quick}, {"fast", Profile::fast}});
+    if (key == "profile") {
+        const auto profile = detour::model::parse_profile(word);
+        if (!profile)
+            return std::unexpected(profile.error().message);
+        s.shape.profile = *profile;
+        return {};
+    }
     if (key == "mode")
         return choose(s.shape.mode, word,
                       {{"auto", Shape::Mode::automatic}, {"advise", Shape::Mode::advise}});

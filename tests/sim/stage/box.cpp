@@ -54,7 +54,7 @@ void Box::start() {
     started_ = agenda_.now();
     const Duration age = disk_ ? started_ - saved_ : Duration{};
     for (Watcher* watcher : watchers)
-        watcher->on_start(started_, next_record_, disk_, age);
+        watcher->on_start(disk_, age);
     controller_ = std::make_unique<controller::Controller>(
         config_, controller::Beginning{.at = started_,
                                        .next_record = next_record_,
@@ -170,7 +170,6 @@ void Box::carry_out(controller::Output& output) {
                        internet_.send(order.probe);
                    },
                    [&](const controller::Forward& order) {
-                       egress_ = order.egress;
                        later(dice_.between(200us, 5ms),
                              [this, ticket = order.ticket] { give(controller::Done{ticket}); });
                    },

@@ -44,15 +44,11 @@ class Box {
         return controller_->view(now);
     }
     [[nodiscard]] Instant started() const { return started_; }
-    [[nodiscard]] const std::map<detour::decision::Block, detour::UplinkId>& egress() const {
-        return egress_;
-    }
 
     // Who looks over its shoulder.
     struct Watcher {
         virtual ~Watcher() = default;
-        virtual void on_start(Instant, std::uint64_t /*next_record*/,
-                              const std::optional<detour::decision::State>&, Duration /*age*/) {}
+        virtual void on_start(const std::optional<detour::decision::State>&, Duration /*age*/) {}
         virtual void on_record(const detour::controller::Record&) {}
         virtual void on_send(const detour::probe::Send&) {}
         virtual void on_reply(const Packet&) {}
@@ -86,7 +82,6 @@ class Box {
     Instant saved_{};
     Duration counters_every_{};
     std::uint64_t reading_ = 0;
-    std::map<detour::decision::Block, detour::UplinkId> egress_;
     // What came while it was not scheduled.
     std::vector<Packet> unread_;
     std::vector<std::function<void()>> unheard_;

@@ -39,10 +39,11 @@ void Faults::during(const Event& event, const std::function<void(int)>& deed) {
 }
 
 void Faults::begin(const Event& event) {
-    if (form_of(event.kind).is_disturbing)
+    const EventForm& form = form_of(event.kind);
+    if (form.is_disturbing && form.is_lasting)
         during(event, [this](int change) { parts_.truth.disturb(change); });
-    if (form_of(event.kind).is_disturbing && !event.length)
-        parts_.truth.disturb(form_of(event.kind).is_lasting ? 0 : -1);
+    else if (form.is_disturbing)
+        parts_.truth.disturb(0);
     if (event.kind <= EventKind::attack || event.kind == EventKind::lossy_block) {
         const auto& territories = parts_.internet.territories();
         for (std::uint32_t t = 0; t < territories.size(); ++t)

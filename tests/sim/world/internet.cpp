@@ -187,7 +187,7 @@ Internet::Fate Internet::walk(Network from, std::uint32_t territory, std::uint32
     for (std::uint32_t hops = 0; hops <= routes_.network_count(); ++hops) {
         for (const NullRoute& route : null_routes_)
             if (route.territory == territory && is_swallowed(route, from, at, hops != 0, beacon))
-                return {.lost_in = at, .wanted = led_to(at, territory)};
+                return {.wanted = led_to(at, territory)};
         const Routes::Way& way = routes_.way(at, territory);
         switch (way.to) {
             case Routes::Way::To::nowhere:
@@ -312,7 +312,7 @@ void Internet::send(const detour::probe::Send& probe) {
                  .destination = probe.source,
                  .probe_class = probe.probe_class,
                  .sent_by = probe.uplink,
-                 .is_full_size = probe.dont_fragment};
+                 .is_full_size = probe.size > detour::probe::echo_head_size};
     if (!write_answer(probe, reply))
         return;
     const bool is_filtered = source.kind == Whereabouts::Kind::beacon &&

@@ -157,8 +157,7 @@ class Internet {
     // Where a packet ends up.
     struct Fate {
         bool arrives = false;
-        std::uint32_t uplink = 0;      // it arrives by
-        Network lost_in = 0xffffffff;  // it does not arrive
+        std::uint32_t uplink = 0;  // it arrives by
         // It would, if nobody swallowed it.
         std::optional<std::uint32_t> wanted = {};
     };

@@ -55,8 +55,7 @@ void Peer::take(const bgp::Frame& frame, Bytes& answer) {
                     open->capabilities.families[i] && speech_.open.capabilities.families[i];
             }
             agreed_.has_four_octet_as = true;
-            append(speech_.recorded_open.empty() ? bgp::encode(speech_.open)
-                                                 : speech_.recorded_open);
+            append(bgp::encode(speech_.open));
             append(bgp::encode_keepalive());
             return;
         }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The far end of one BGP session: bytes in, bytes out, both through the shipping codec. It says
-// what it was given to say (its own OPEN and routes, or those recorded from BIRD or FRR), keeps
+// what it was given to say (its own OPEN and routes), keeps
 // what it is told, and reports every change.
 #pragma once
 
@@ -30,7 +30,6 @@ class Peer {
     // What it says: the OPEN, then once established these UPDATEs.
     struct Speech {
         detour::bgp::Open open;
-        Bytes recorded_open;  // instead of `open`'s encoding, octet for octet
         Bytes updates;
     };
 

@@ -102,14 +102,14 @@ void Routes::hear_box(std::uint32_t uplink, std::uint32_t prefix, std::optional<
 }
 
 // Higher is better.
-int Routes::rank(const Node& node, const Neighbour& neighbour, const Route& route) const {
-    int rank = 0;
-    if (node.preferred == neighbour.network)
-        rank += 100'000;
-    if (!route.is_graceful_shutdown)
-        rank += 20'000;
-    rank += 4'000 * (2 - static_cast<int>(neighbour.kin));
-    return rank - 16 * static_cast<int>(route.path.size()) - static_cast<int>(neighbour.network);
+int Routes::rank(const Route& route, Kin kin) {
+    return (route.is_graceful_shutdown ? 0 : 20'000) + 4'000 * (2 - static_cast<int>(kin)) -
+           16 * static_cast<int>(route.path.size());
+}
+
+int Routes::rank(const Node& node, const Neighbour& neighbour, const Route& route) {
+    return (node.preferred == neighbour.network ? 100'000 : 0) + rank(route, neighbour.kin) -
+           static_cast<int>(neighbour.network);
 }
 
 void Routes::choose(Network network, std::uint32_t prefix) {
@@ -121,8 +121,7 @@ void Routes::choose(Network network, std::uint32_t prefix) {
     if (const auto& own = node.box[prefix]) {
         table.way.to = Way::To::box;
         table.best = &*own;
-        best_rank = (own->is_graceful_shutdown ? 0 : 20'000) + 8'000 -
-                    16 * static_cast<int>(own->path.size());
+        best_rank = rank(*own, Kin::customer);
     }
     for (Neighbour& neighbour : node.neighbours) {
         const auto& route = neighbour.heard[prefix];

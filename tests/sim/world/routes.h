@@ -65,8 +65,6 @@ class Routes {
     }
     [[nodiscard]] Network network_count() const { return static_cast<Network>(nodes_.size()); }
     [[nodiscard]] Network target_network(std::uint32_t index) const { return uplinks_ + 2 + index; }
-    [[nodiscard]] bool is_uplink(Network network) const { return network < uplinks_; }
-    [[nodiscard]] detour::AsNumber asn(Network network) const { return nodes_[network].asn; }
     [[nodiscard]] std::optional<Network> find(const std::string& name) const;
     // How an uplink's network reaches the world: what it tells the box of its default route.
     [[nodiscard]] std::vector<detour::AsNumber> path_to_world(std::uint32_t uplink) const;
@@ -117,7 +115,8 @@ class Routes {
                                                 std::uint32_t prefix) const;
     void tell(Network from, std::size_t neighbour, std::uint32_t prefix);
     void hear(Network at, Network from, std::uint32_t prefix, std::optional<Route> route);
-    [[nodiscard]] int rank(const Node& node, const Neighbour& neighbour, const Route& route) const;
+    [[nodiscard]] static int rank(const Route& route, Kin kin);
+    [[nodiscard]] static int rank(const Node& node, const Neighbour& neighbour, const Route& route);
 
     Agenda& agenda_;
     Dice dice_;

@@ -67,13 +67,13 @@ TEST_CASE("short, foreign and other messages are told apart") {
     const auto reason = [&](std::vector<std::uint8_t> message) {
         return decode_echo_reply(message, way.destination, way.source).error();
     };
-    CHECK(reason({}) == EchoError::truncated);
-    CHECK(reason({0, 0, 0xff}) == EchoError::truncated);
-    CHECK(reason({3, 1, 0xfc, 0xfe, 0, 0, 0, 0}) == EchoError::not_echo_reply);
-    CHECK(reason({0, 0, 0, 0, 0, 0, 0, 0}) == EchoError::bad_checksum);
-    CHECK(reason({0, 0, 0xff, 0xff, 0, 0, 0, 0}) == EchoError::foreign);
+    CHECK(reason({}) == ReplyError::truncated);
+    CHECK(reason({0, 0, 0xff}) == ReplyError::truncated);
+    CHECK(reason({3, 1, 0xfc, 0xfe, 0, 0, 0, 0}) == ReplyError::not_reply);
+    CHECK(reason({0, 0, 0, 0, 0, 0, 0, 0}) == ReplyError::bad_checksum);
+    CHECK(reason({0, 0, 0xff, 0xff, 0, 0, 0, 0}) == ReplyError::foreign);
     const auto request = encode_echo_request(mark, way.source, way.destination, 24);
-    CHECK(reason(whole(request, 24)) == EchoError::not_echo_reply);
+    CHECK(reason(whole(request, 24)) == ReplyError::not_reply);
 }
 
 TEST_CASE("an IPv6 reply checked against other addresses does not pass") {
@@ -82,5 +82,5 @@ TEST_CASE("an IPv6 reply checked against other addresses does not pass") {
     const auto reply = answer_echo_request(request, 24, way.source, way.destination);
     const auto other = *Address::parse("2001:db8:501::2");
     CHECK(decode_echo_reply(whole(*reply, 24), other, way.source).error() ==
-          EchoError::bad_checksum);
+          ReplyError::bad_checksum);
 }

@@ -58,9 +58,9 @@ TEST_CASE("RFC 9293 3.10.7: a SYN is answered by SYN-ACK or RST, and either find
 TEST_CASE("a segment that is no answer to a SYN is none to ours") {
     const auto& way = ways[0];
     const auto syn = encode_syn(ports, 7, way.source, way.destination);
-    CHECK(decode_syn_reply(syn, way.destination, way.source).error() == SegmentError::not_reply);
+    CHECK(decode_syn_reply(syn, way.destination, way.source).error() == ReplyError::not_reply);
     CHECK(decode_syn_reply(std::span(syn).first(19), way.destination, way.source).error() ==
-          SegmentError::truncated);
+          ReplyError::truncated);
     const auto reply = *answer_syn(syn, PortState::open, way.source, way.destination);
     CHECK_FALSE(answer_syn(reply, PortState::open, way.source, way.destination));
     // Another peer's sequence is another signature.
@@ -92,8 +92,8 @@ TEST_CASE("RFC 768: a datagram's echo brings slot, token and ports back") {
 TEST_CASE("RFC 792, RFC 4443: an ICMP error names the probe that it quotes") {
     using Meaning = IcmpError::Meaning;
     for (const auto& way : ways)
-        for (const auto meaning : {Meaning::port_unreachable, Meaning::time_exceeded,
-                                   Meaning::too_big, Meaning::other}) {
+        for (const auto meaning :
+             {Meaning::port_unreachable, Meaning::time_exceeded, Meaning::other}) {
             const auto datagram = encode_datagram(ports, mark, way.source, way.destination);
             for (const std::size_t quoted : {std::size_t{8}, echo_head_size}) {
                 const auto message =
@@ -120,7 +120,7 @@ TEST_CASE("an echo reply is no error, and an error is no echo reply") {
     const auto& way = ways[0];
     const auto request = encode_echo_request(mark, way.source, way.destination, echo_head_size);
     const auto reply = *answer_echo_request(request, echo_head_size, way.source, way.destination);
-    CHECK(decode_icmp_error(reply, way.destination, way.source).error() == SegmentError::not_reply);
+    CHECK(decode_icmp_error(reply, way.destination, way.source).error() == ReplyError::not_reply);
     const auto error = answer_with_error(IcmpError::Meaning::time_exceeded, way.router, way.source,
                                          way.destination, 1, request);
     CHECK_FALSE(decode_echo_reply(error, way.router, way.source));
