@@ -5,6 +5,7 @@
 `strike(subject)` begins it. A subject that has no such deed (only detour moves on command) is not asked.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,8 +38,10 @@ def take_the_cable_out(subject):
 
 
 def kill_the_sessions(subject):
-    subject.net.box.sh("ss -K dst 192.0.2.1 dport = 179; ss -K dst 192.0.2.1 sport = 179; "
-                       "ss -K dst 2001:db8:1::1 dport = 179; ss -K dst 2001:db8:1::1 sport = 179")
+    """The box's ends are reset; the provider hears of it when the box calls again."""
+    script = os.path.join(os.path.dirname(os.path.abspath(faults.__file__)), "tcp_reset.py")
+    for peer in ("192.0.2.2", "2001:db8:1::2"):
+        subject.net.provider.sh(f"{script} wan {peer} detour-lab")
 
 
 def cut_the_cable_silently(subject):
@@ -50,7 +53,7 @@ CASES = {case.name: case for case in (
     Case("nullroute", null_route, "the provider throws the block away everywhere inside; its session stays"),
     Case("nullroute-border", null_route_at_the_border, "thrown away only where it comes in from other networks"),
     Case("link-down", take_the_cable_out, "the provider's port loses its carrier"),
-    Case("session-kill", kill_the_sessions, "the provider's BGP connections are cut, nothing else"),
+    Case("session-kill", kill_the_sessions, "the BGP connections to the provider are reset, nothing else"),
     Case("bfd", cut_the_cable_silently, "nothing crosses the provider's cable, whose carrier stays (BFD 50 ms x 3 for the "
                                         "peers; detour goes by its probes)"),
     Case("planned-move", lambda subject: subject.move_away(), "the operator moves the set to the partner", is_for_all=False),
