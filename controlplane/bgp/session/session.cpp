@@ -111,7 +111,6 @@ void Session::stop_all(Turn turn, const Notification& notification, const Sessio
     rival_.reset();
     apply(turn, *primary_, {Event::manual_stop, notification}, cause);
     sweep_all(turn);
-    forget_kept(turn);
     settle(turn);
 }
 

@@ -77,10 +77,8 @@ void Session::return_from_restart(Turn turn, const Link& link) {
 
 void Session::forwarding_judged(Turn turn, ForwardingJudged::Verdict verdict) {
     is_forwarding_dead_ = verdict == ForwardingJudged::Verdict::dead;
-    if (is_forwarding_dead_) {
+    if (is_forwarding_dead_)
         sweep_all(turn);
-        forget_kept(turn);
-    }
 }
 
 void Session::forget_kept(Turn turn) {
@@ -92,10 +90,10 @@ void Session::run_restart_timers(Turn turn) {
     const auto is_due = [&](const std::optional<Instant>& deadline) {
         return deadline && *deadline <= turn.now;
     };
-    if (is_due(restart_deadline_) || is_due(stale_deadline_))
-        sweep_all(turn);
     if (is_due(kept_deadline_))
         forget_kept(turn);
+    if (is_due(restart_deadline_) || is_due(stale_deadline_))
+        sweep_all(turn);
 }
 
 void Session::sweep(Turn turn, Family family) {
@@ -106,12 +104,14 @@ void Session::sweep(Turn turn, Family family) {
 }
 
 void Session::sweep_all(Turn turn) {
-    if (!restart_deadline_ && !stale_deadline_)
+    if (!restart_deadline_ && !stale_deadline_ && !kept_deadline_)
         return;
     for (const Family family : families)
         sweep(turn, family);
-    if (std::exchange(restart_deadline_, std::nullopt))
+    if (restart_deadline_ || kept_deadline_)
         turn.out.emplace_back(RestartEnded{config_.id});
+    restart_deadline_.reset();
+    kept_deadline_.reset();
     stale_deadline_.reset();
 }
 
