@@ -21,7 +21,8 @@ namespace detour::controller {
 [[nodiscard]] probe::Level to_level(decision::Watch watch);
 
 // Of an uplink's sessions for one family: established if any of them carries it; restarting if none
-// does and routes are kept meanwhile, a neighbour's here or ours there; refused if one said no for good.
+// does and routes are kept meanwhile, a neighbour's here or ours there; refused if one said no for
+// good.
 [[nodiscard]] decision::SessionState session_state(const bgp::Speaker& speaker,
                                                    const std::vector<bgp::PeerId>& peers,
                                                    Family family);
