@@ -45,12 +45,12 @@ std::uint16_t Underlay::overhead() const {
                                       fields * word);
 }
 
-std::uint16_t Config::mtu(UplinkId uplink_id) const {
-    const Uplink& one = uplink(uplink_id);
+std::uint16_t Config::mtu(const Uplink& one) const {
     const std::uint16_t whole = port(one.port).mtu;
     if (!one.underlay)
         return whole;
-    return one.underlay->mtu.value_or(static_cast<std::uint16_t>(whole - one.underlay->overhead()));
+    const Underlay& underlay = *one.underlay;
+    return underlay.mtu.value_or(static_cast<std::uint16_t>(whole - underlay.overhead()));
 }
 
 const PrefixSet* Config::find_prefix_set(std::string_view name) const {

@@ -272,7 +272,7 @@ struct Config {
     // A port that carries no direct uplink and no tunnel: the customer's side.
     [[nodiscard]] bool is_lan(PortId port_id) const;
     // The largest packet that fits the uplink as a whole: its port's MTU, or a tunnel's.
-    [[nodiscard]] std::uint16_t mtu(UplinkId uplink_id) const;
+    [[nodiscard]] std::uint16_t mtu(const Uplink& one) const;
     // The kernel interface by which the port, or the uplink, is seen: a twin, or in kind kernel the
     // interface itself and the gre link.
     [[nodiscard]] const std::string& interface_name(PortId port_id) const;

@@ -78,7 +78,7 @@ View Controller::view(Instant now) const {
         row.id = uplink.id;
         row.link = machine_->links.at(uplink.id.value).state;
         row.link_since = machine_->links.at(uplink.id.value).since;
-        row.mtu = machine_->config.mtu(uplink.id);
+        row.mtu = machine_->config.mtu(uplink);
         for (const Family family : families)
             if (const auto mtu = machine_->path_mtus.find({uplink.id, family});
                 mtu != machine_->path_mtus.end())

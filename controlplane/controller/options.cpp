@@ -211,7 +211,7 @@ probe::Options probe_options(const model::Config& config, std::uint64_t seed) {
         result.uplinks.push_back({.id = uplink.id,
                                   .control_sources = uplink.control_sources,
                                   .sentinels = uplink.sentinels,
-                                  .mtu = config.mtu(uplink.id)});
+                                  .mtu = config.mtu(uplink)});
     for (const model::PrefixSet& set : config.prefix_sets)
         result.sets.push_back({set.id, beacons_of<probe::BeaconOptions>(set, Numbering::of_set)});
     for (const model::Target& target : config.detect.targets)

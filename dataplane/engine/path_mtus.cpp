@@ -29,7 +29,7 @@ PathMtus::PathMtus(const model::Config& config, std::span<const model::Uplink* c
     : tunnels_(tunnels), twins_(twins), fabric_(fabric) {
     for (std::size_t i = 0; i < tunnels.size(); ++i) {
         const std::uint16_t overhead = tunnels[i]->underlay->overhead();
-        paths_.push_back({PathMtu({.configured = inner_mtu(config, *tunnels[i]),
+        paths_.push_back({PathMtu({.configured = config.mtu(*tunnels[i]),
                                    .overhead = overhead,
                                    .floor = floor_of(*tunnels[i])})});
         paths_.back().heard.resize(fabric.workers().size());

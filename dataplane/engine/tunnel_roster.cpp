@@ -29,12 +29,6 @@ bool is_same_tunnel(const model::Uplink& a, const model::Uplink& b) {
 
 }  // namespace
 
-std::uint16_t inner_mtu(const model::Config& config, const model::Uplink& tunnel) {
-    const model::Underlay& underlay = *tunnel.underlay;
-    return underlay.mtu.value_or(
-        static_cast<std::uint16_t>(config.port(underlay.port).mtu - underlay.overhead()));
-}
-
 std::expected<TunnelRoster::Plan, Error> TunnelRoster::plan(const model::Config& next,
                                                             Keeper& keeper, UndoFile& undo) const {
     Plan plan;
@@ -46,7 +40,7 @@ std::expected<TunnelRoster::Plan, Error> TunnelRoster::plan(const model::Config&
             continue;
         }
         auto twin = Twin::open(
-            {.name = uplink->name, .kind = TwinKind::tun, .mtu = inner_mtu(next, *uplink)}, keeper,
+            {.name = uplink->name, .kind = TwinKind::tun, .mtu = next.mtu(*uplink)}, keeper,
             undo);
         if (!twin) {
             dismiss(std::move(plan.twins), keeper, undo);
@@ -68,7 +62,7 @@ void TunnelRoster::commit(const model::Config& next, Plan plan, Instant now) {
             continue;
         }
         if (!is_same_tunnel(*uplinks_[i], *uplink))
-            if (const auto set = twins_[i].set_mtu(inner_mtu(next, *uplink)); !set)
+            if (const auto set = twins_[i].set_mtu(next.mtu(*uplink)); !set)
                 say("{}", set.error().message);
         leaves_at_[i].reset();
         *uplinks_[i] = *uplink;

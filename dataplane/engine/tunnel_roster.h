@@ -31,9 +31,6 @@
 
 namespace detour::engine {
 
-// The largest inner packet that the configuration lets through.
-[[nodiscard]] std::uint16_t inner_mtu(const model::Config& config, const model::Uplink& tunnel);
-
 class TunnelRoster {
  public:
     struct Plan {

@@ -213,7 +213,7 @@ class Refused(unittest.TestCase):
             self.refuse(lab, scene, 1, ping.format(1, 1))
             self.refuse(lab, scene, 100, ping.format(100, 0.01))
             scene.box.process.wait_for_text(
-                "port wan0: the kernel refuses to send some frames, of 1514 octets for one: has the far end of phy-wan a", 5)
+                "port wan0: the kernel refuses to send some frames, one of 1514 octets: has the far end of phy-wan a", 5)
             self.assertEqual(scene.box.process.said().count("refuses to send"), 1)
 
     def test_what_a_filter_on_the_way_out_drops_stops_nothing(self):

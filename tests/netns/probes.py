@@ -136,9 +136,9 @@ class Probes(unittest.TestCase):
         self.addCleanup(self.node["near"].setup, "link set target mtu 1500")
         for _ in range(2):  # the second time the kernel knows the path's MTU, and must not cut the packet
             self.assertEqual(self.probe("near", 4, "icmp", size=1480),
-                             ["sent", "error too-big from 192.0.2.2 by near"])
+                             ["sent", "error other from 192.0.2.2 by near"])
             self.assertEqual(self.probe("near", 6, "icmp", size=1460),
-                             ["sent", "error too-big from 2001:db8:1::2 by near"])
+                             ["sent", "error other from 2001:db8:1::2 by near"])
         self.assertEqual(self.probe("near", 4, "icmp", size=1380), ["sent", f"answer icmp from {TARGET[4]} by far"])
 
     def test_a_missing_path_is_a_lost_probe(self):

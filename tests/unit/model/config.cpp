@@ -135,8 +135,8 @@ TEST_CASE("every key is heeded") {
     CHECK(partner.underlay->keepalive == 3s);
     CHECK(partner.underlay->keepalive_retries == 4);
     CHECK(partner.underlay->overhead() == 36);
-    CHECK(config.mtu(partner.id) == 1400);
-    CHECK(config.mtu(provider.id) == 9000);
+    CHECK(config.mtu(partner) == 1400);
+    CHECK(config.mtu(provider) == 9000);
     CHECK(partner.bgp->hold == 0s);
     CHECK(config.detect.probe_limit == 2000);
     CHECK(config.detect.targets[0].is_own);
