@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The only place where a block is announced, withdrawn or sent another way. What would leave it
-// announced nowhere cannot be said here: withdraw() refuses, and leave() waits until it may.
+// announced nowhere cannot be said here: withdraw() refuses until another neighbour has just
+// acknowledged it, and leave() waits until it may.
 #include <algorithm>
 #include <cassert>
 
@@ -49,9 +50,29 @@ bool Decider::Machine::is_live(std::uint32_t b, std::uint32_t u) const {
            way(u, family_of(b)).session == SessionState::established;
 }
 
-bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+// And this is known now. A neighbour that lost carrier or BFD for a moment may have dropped the
+// session with its routes, and our TCP hears of that only when it speaks: an acknowledgement from
+// before says nothing, and one that is older than the armed age may be from before what nobody has
+// told yet.
+bool Decider::Machine::is_proven_live(std::uint32_t b, std::uint32_t u) const {
+    const Instant shaken = std::max(uplinks[u].link_changed, uplinks[u].bfd_changed);
+    const Instant done = placed[b].said[u].done;
+    return is_live(b, u) && done >= shaken && now - done <= limits().armed_age;
+}
+
+// Says once more what stands elsewhere, to be acknowledged anew. A session that is none ends of it.
+void Decider::Machine::prove_live(std::uint32_t b, std::uint32_t u) {
+    auto& block = placed[b];
     for (std::uint32_t other = 0; other < uplink_count(); ++other)
         if (other != u && is_live(b, other))
+            block.said[other] = {
+                say(SetAnnouncement{id_of(other), name_of(b), block.announced[other], true},
+                    watched(block.carrier, b).cause)};
+}
+
+bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+    for (std::uint32_t other = 0; other < uplink_count(); ++other)
+        if (other != u && is_proven_live(b, other))
             return true;
     return false;
 }
@@ -60,8 +81,10 @@ bool Decider::Machine::withdraw(std::uint32_t b, std::uint32_t u) {
     auto& block = placed[b];
     if (!block.announced[u])
         return true;
-    if (!can_withdraw(b, u))
+    if (!can_withdraw(b, u)) {
+        prove_live(b, u);
         return false;
+    }
     block.announced[u].reset();
     block.updates[u].push_back(now);
     say(Persist{});

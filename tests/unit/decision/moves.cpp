@@ -205,6 +205,29 @@ TEST_CASE("without life on the new uplink the old one announces as well, and the
     CHECK(box.egress(0) == 2);
 }
 
+TEST_CASE("a neighbour that a blink of its link has cost the session counts for no withdrawal") {
+    auto configuration = fast(19);
+    configuration.fail_back = FailBack::automatic;
+    World box(configuration);
+    box.settle();
+    box.null_route(0, 0, World::Null::inside);
+    box.run(10s);
+    REQUIRE(box.is_only_on(1, 0));
+    box.null_route(0, 0, World::Null::none);
+    REQUIRE(box.run_until([&] { return box.steps(0).back() == MoveStep::stair; }, 60s));
+    box.link(1, World::State::down);
+    box.forsake(1);
+    box.run(100ms);
+    box.link(1, World::State::up);
+    box.run(5s);
+    CHECK(box.is_announced(0, 0));
+    CHECK(box.announced_nowhere() == 0);
+    box.session(1, World::State::up);
+    box.run(60s);
+    CHECK(box.announced_nowhere() == 0);
+    CHECK(box.is_only_on(0, 0));
+}
+
 TEST_CASE("the link goes down: every set moves, faster than any probe") {
     World box(fast(12));
     box.settle();

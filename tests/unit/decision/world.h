@@ -81,6 +81,8 @@ class World {
     }
     void link(unsigned uplink, State state);
     void session(unsigned uplink, State state);
+    // The neighbour has dropped the session; detourd hears of it when it next speaks there.
+    void forsake(unsigned uplink);
     void targets(State state) { targets_answer_ = state == State::up; }
     void telemetry(State state);
     // What the Internet prefers while both announce; the first uplink at first.
@@ -184,7 +186,7 @@ class World {
     std::map<std::pair<unsigned, unsigned>, Null> null_;
     std::map<std::pair<unsigned, unsigned>, bool> filtered_;
     std::set<probe::Kind> filtered_kinds_;
-    std::vector<bool> paths_, links_, sessions_;
+    std::vector<bool> paths_, links_, sessions_, forsaken_;
     std::map<std::pair<unsigned, unsigned>, Heard> told_;  // on the session
     std::set<std::pair<unsigned, unsigned>> was_told_;
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> said_;
