@@ -228,6 +228,20 @@ TEST_CASE("a neighbour that a blink of its link has cost the session counts for 
     CHECK(box.is_only_on(0, 0));
 }
 
+TEST_CASE("E that a filter of pings has silenced does not stand against an escape") {
+    World box(fast(20));
+    box.settle();
+    box.filter(0, 0, World::Filter::beacons);
+    box.run(20s);
+    REQUIRE(box.verdict(0, 0) == Verdict::probe_filtered);
+    box.link(0, World::State::down);
+    box.run(1s);
+    CHECK(box.first(0, 0, Verdict::uplink_dead, {}));
+    for (const unsigned set : {0U, 1U})
+        CHECK(box.is_announced(1, set));
+    CHECK(box.announced_nowhere() == 0);
+}
+
 TEST_CASE("the link goes down: every set moves, faster than any probe") {
     World box(fast(12));
     box.settle();
