@@ -70,9 +70,12 @@ void Decider::Machine::prove_live(std::uint32_t b, std::uint32_t u) {
                     watched(block.carrier, b).cause)};
 }
 
+// Where the session has ended nothing is taken from the world: that needs no fresh word.
 bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+    const auto session = way(u, family_of(b)).session;
+    const bool has_ended = session == SessionState::down || session == SessionState::down_refused;
     for (std::uint32_t other = 0; other < uplink_count(); ++other)
-        if (other != u && is_proven_live(b, other))
+        if (other != u && (has_ended ? is_live(b, other) : is_proven_live(b, other)))
             return true;
     return false;
 }
