@@ -334,6 +334,7 @@ struct Decider::Machine {
     void prove_live(std::uint32_t block, std::uint32_t uplink);
     [[nodiscard]] bool can_withdraw(std::uint32_t block, std::uint32_t uplink) const;
     void leave(std::uint32_t block, std::uint32_t uplink, Instant not_before);
+    [[nodiscard]] bool is_needed(std::uint32_t block, std::uint32_t uplink) const;
     void run_leaving(std::uint32_t block);
     void make_way(std::uint32_t block, std::uint32_t to);
     void keep_announced(std::uint32_t block);

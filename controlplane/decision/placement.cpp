@@ -116,11 +116,19 @@ void Decider::Machine::make_way(std::uint32_t b, std::uint32_t to) {
     block.leaving = leaving;
 }
 
+// Half alive where it is carried, and it answers here: those who reach it may reach it here alone.
+bool Decider::Machine::is_needed(std::uint32_t b, std::uint32_t u) const {
+    const auto carrier = placed[b].carrier;
+    return u != carrier && watched(carrier, b).verdict == Verdict::partial &&
+           watched(u, b).beacon.is_good_since(now - limits().armed_age);
+}
+
 void Decider::Machine::run_leaving(std::uint32_t b) {
     auto& block = placed[b];
     const auto due = block.leaving;
     for (const auto& leaving : due) {
-        if (leaving.not_before > now || !withdraw(b, leaving.uplink))
+        if (leaving.not_before > now || is_needed(b, leaving.uplink) ||
+            !withdraw(b, leaving.uplink))
             continue;
         std::erase_if(block.leaving,
                       [&](const Leaving& each) { return each.uplink == leaving.uplink; });

@@ -242,6 +242,28 @@ TEST_CASE("E that a filter of pings has silenced does not stand against an escap
     CHECK(box.announced_nowhere() == 0);
 }
 
+TEST_CASE("the way by which a half-alive block still answers is kept when its time is over") {
+    World box(fast(21));
+    box.settle();
+    // No life on the partner: announced on both, and the partner stays for ten minutes.
+    box.null_route(1, 0, World::Null::beyond);
+    box.null_route(0, 0, World::Null::inside);
+    REQUIRE(box.run_until([&] { return !box.pages().empty(); }, 30s));
+    box.null_route(0, 0, World::Null::none);
+    box.run(10s);
+    box.null_route(1, 0, World::Null::none);
+    box.prefer(1, {1, 2, 4, 5});
+    box.run(1min);
+    REQUIRE(box.egress(0) == 0);
+    box.null_route(0, 0, World::Null::inside);
+    box.run(12min);
+    CHECK(box.verdict(0, 0) == Verdict::partial);
+    CHECK(box.is_announced(1, 0));
+    box.null_route(0, 0, World::Null::none);
+    box.run(1min);
+    CHECK(box.is_only_on(0, 0));
+}
+
 TEST_CASE("the link goes down: every set moves, faster than any probe") {
     World box(fast(12));
     box.settle();

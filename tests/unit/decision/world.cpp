@@ -309,7 +309,7 @@ bool World::is_delivered(unsigned u, unsigned s) const {
 }
 
 // By fewest prepends, then by preference. Within an uplink its own customer route wins.
-std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside) const {
+std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside, unsigned preferred) const {
     if (from_inside != outside) {
         const auto own = heard_.find({from_inside, s});
         if (own != heard_.end() && own->second.announcement)
@@ -318,7 +318,7 @@ std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside) const {
     std::optional<unsigned> best;
     std::uint32_t fewest = 0;
     for (unsigned i = 0; i < configuration_.uplinks; ++i) {
-        const unsigned u = (preferred_ + i) % configuration_.uplinks;
+        const unsigned u = (preferred + i) % configuration_.uplinks;
         const auto found = heard_.find({u, s});
         if (found == heard_.end() || !found->second.announcement)
             continue;
@@ -352,7 +352,11 @@ void World::send(const probe::Send& out) {
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         if (out.source != beacon(s, 0) && out.source != beacon(s, 1))
             continue;
-        arrival = way_in(s, inside);
+        unsigned preferred = preferred_;
+        for (const unsigned index : choosy_.second)
+            if (out.destination == target(index))
+                preferred = choosy_.first;
+        arrival = way_in(s, inside, preferred);
         if (!arrival || (filtered_[{*arrival, s}] && filtered_kinds_.contains(out.kind)))
             return;
         const auto null = null_[{*arrival, s}];

@@ -87,6 +87,10 @@ class World {
     void telemetry(State state);
     // What the Internet prefers while both announce; the first uplink at first.
     void prefer(unsigned uplink) { preferred_ = uplink; }
+    // The same of these targets alone.
+    void prefer(unsigned uplink, std::set<unsigned> targets) {
+        choosy_ = {uplink, std::move(targets)};
+    }
     void loss(double share) { configuration_.loss = share; }
     enum class Honour { yes, no };
     void honour_no_export(Honour honour) { honours_no_export_ = honour == Honour::yes; }
@@ -164,7 +168,11 @@ class World {
     void flow();
     void check();
     // Where packets for the set go; nothing: nowhere.
-    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const;
+    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const {
+        return way_in(set, from_inside, preferred_);
+    }
+    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside,
+                                                 unsigned preferred) const;
     [[nodiscard]] bool is_delivered(unsigned uplink, unsigned set) const;
     [[nodiscard]] double random();
     [[nodiscard]] detour::Address address(unsigned network, unsigned host) const;
@@ -201,6 +209,7 @@ class World {
     bool has_disk_ = false;
     Instant written_{};
     unsigned preferred_ = 0;
+    std::pair<unsigned, std::set<unsigned>> choosy_;
     bool targets_answer_ = true;
     bool honours_no_export_ = true;
     unsigned announced_nowhere_ = 0;
