@@ -113,6 +113,9 @@ void Controller::Machine::perform(Instant now, const decision::Action& action) {
                 outputs.emplace_back(Forward{action.id, deed.block, egress});
             },
             [&](const decision::SetAnnouncement& deed) {
+                if (deed.is_proof_wanted)
+                    for (const bgp::PeerId peer : announcer.peers_of(deed.uplink))
+                        feed_speaker(now, bgp::Resend{peer});
                 for (const auto& change : announcer.wish(action.id, deed))
                     feed_speaker(now, change);
             },

@@ -41,6 +41,8 @@ struct SetAnnouncement {
     UplinkId uplink;
     Block block;
     std::optional<Announcement> announcement;
+    bool is_proof_wanted = false;  // sent again though it stands: only then is what acknowledges it
+                                   // a word of this moment
 };
 // Watch (uplink, block) so closely; counters likewise (at the suspect interval when `suspect`).
 enum class Watch : std::uint8_t { away, watched, suspect, canary };

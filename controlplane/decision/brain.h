@@ -96,6 +96,7 @@ struct Uplink {
     Instant link_changed = Instant::min();
     bool has_bfd_been_up = false;
     std::optional<Instant> bfd_down;
+    Instant bfd_changed = Instant::min();
     double utilisation = 0;
     std::vector<bool> shares_fate;  // by the uplink led through
 };
@@ -178,6 +179,7 @@ struct Placed {
     struct Said {
         ActionId action;
         bool is_done = false;
+        Instant done{};  // when its acknowledgement came
     };
     bool exists = false;
     OriginState::State origin = OriginState::State::fine;
@@ -328,8 +330,11 @@ struct Decider::Machine {
     void set_carrier(std::uint32_t block, std::uint32_t uplink, Verdict reason);
     [[nodiscard]] bool is_acked(std::uint32_t block, std::uint32_t uplink) const;
     [[nodiscard]] bool is_live(std::uint32_t block, std::uint32_t uplink) const;
+    [[nodiscard]] bool is_proven_live(std::uint32_t block, std::uint32_t uplink) const;
+    void prove_live(std::uint32_t block, std::uint32_t uplink);
     [[nodiscard]] bool can_withdraw(std::uint32_t block, std::uint32_t uplink) const;
     void leave(std::uint32_t block, std::uint32_t uplink, Instant not_before);
+    [[nodiscard]] bool is_needed(std::uint32_t block, std::uint32_t uplink) const;
     void run_leaving(std::uint32_t block);
     void make_way(std::uint32_t block, std::uint32_t to);
     void keep_announced(std::uint32_t block);

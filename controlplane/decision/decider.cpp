@@ -264,9 +264,11 @@ void Decider::Machine::on(const BfdState& input) {
     auto& uplink = uplinks[u];
     if (input.state == Presence::up) {
         uplink.has_bfd_been_up = true;
+        if (uplink.bfd_down)
+            uplink.bfd_changed = now;
         uplink.bfd_down.reset();
     } else if (uplink.has_bfd_been_up && !uplink.bfd_down) {
-        uplink.bfd_down = now;
+        uplink.bfd_down = uplink.bfd_changed = now;
         for (const Family family : families)
             prove_others(u, family);
     }
@@ -400,9 +402,11 @@ void Decider::Machine::on(const Acknowledgement& input) {
     for (auto& block : placed) {
         if (block.forwarding.action == input.action)
             block.forwarding.is_done = input.fact == Fact::done;
-        for (std::size_t u = 0; u < block.said.size(); ++u)
-            if (block.said[u].action == input.action)
-                block.said[u].is_done = input.fact == Fact::done;
+        for (auto& said : block.said)
+            if (said.action == input.action) {
+                said.is_done = input.fact == Fact::done;
+                said.done = now;
+            }
     }
 }
 

@@ -74,14 +74,17 @@ Explanation Decider::Machine::armed(const Ask& ask) const {
     return why;
 }
 
-// Silenced by a null route on u: the last result before the onset stands. One that has been silent
-// since the incident's first escape is judged by that onset.
+// Silenced by a null route on u, or by whatever else takes the replies to the block there: the last
+// result before they ended stands. One that has been silent since the incident's first escape is
+// judged by that onset.
 void Decider::Machine::require_egress(Explanation& why, const Ask& ask) const {
     const auto egress = watched(ask.to, ask.block).egress_good;
     std::optional<Duration> egress_age;
     if (egress) {
         const auto& incident = placed[ask.block].incident;
         Instant until = std::min(ask.onset.value_or(now), now);
+        if (const auto silent = watched(ask.from, ask.block).beacon.onset())
+            until = std::min(until, *silent);
         if (incident && *egress <= *incident)
             until = std::min(until, *incident);
         egress_age = std::max(until - *egress, Duration{});

@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The detour authors
 //
 // The only place where a block is announced, withdrawn or sent another way. What would leave it
-// announced nowhere cannot be said here: withdraw() refuses, and leave() waits until it may.
+// announced nowhere cannot be said here: withdraw() refuses until another neighbour has just
+// acknowledged it, and leave() waits until it may.
 #include <algorithm>
 #include <cassert>
 
@@ -49,9 +50,32 @@ bool Decider::Machine::is_live(std::uint32_t b, std::uint32_t u) const {
            way(u, family_of(b)).session == SessionState::established;
 }
 
-bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+// And this is known now. A neighbour that lost carrier or BFD for a moment may have dropped the
+// session with its routes, and our TCP hears of that only when it speaks: an acknowledgement from
+// before says nothing, and one that is older than the armed age may be from before what nobody has
+// told yet.
+bool Decider::Machine::is_proven_live(std::uint32_t b, std::uint32_t u) const {
+    const Instant shaken = std::max(uplinks[u].link_changed, uplinks[u].bfd_changed);
+    const Instant done = placed[b].said[u].done;
+    return is_live(b, u) && done >= shaken && now - done <= limits().armed_age;
+}
+
+// Says once more what stands elsewhere, to be acknowledged anew. A session that is none ends of it.
+void Decider::Machine::prove_live(std::uint32_t b, std::uint32_t u) {
+    auto& block = placed[b];
     for (std::uint32_t other = 0; other < uplink_count(); ++other)
         if (other != u && is_live(b, other))
+            block.said[other] = {
+                say(SetAnnouncement{id_of(other), name_of(b), block.announced[other], true},
+                    watched(block.carrier, b).cause)};
+}
+
+// Where the session has ended nothing is taken from the world: that needs no fresh word.
+bool Decider::Machine::can_withdraw(std::uint32_t b, std::uint32_t u) const {
+    const auto session = way(u, family_of(b)).session;
+    const bool has_ended = session == SessionState::down || session == SessionState::down_refused;
+    for (std::uint32_t other = 0; other < uplink_count(); ++other)
+        if (other != u && (has_ended ? is_live(b, other) : is_proven_live(b, other)))
             return true;
     return false;
 }
@@ -60,8 +84,10 @@ bool Decider::Machine::withdraw(std::uint32_t b, std::uint32_t u) {
     auto& block = placed[b];
     if (!block.announced[u])
         return true;
-    if (!can_withdraw(b, u))
+    if (!can_withdraw(b, u)) {
+        prove_live(b, u);
         return false;
+    }
     block.announced[u].reset();
     block.updates[u].push_back(now);
     say(Persist{});
@@ -90,11 +116,19 @@ void Decider::Machine::make_way(std::uint32_t b, std::uint32_t to) {
     block.leaving = leaving;
 }
 
+// Half alive where it is carried, and it answers here: those who reach it may reach it here alone.
+bool Decider::Machine::is_needed(std::uint32_t b, std::uint32_t u) const {
+    const auto carrier = placed[b].carrier;
+    return u != carrier && watched(carrier, b).verdict == Verdict::partial &&
+           watched(u, b).beacon.is_good_since(now - limits().armed_age);
+}
+
 void Decider::Machine::run_leaving(std::uint32_t b) {
     auto& block = placed[b];
     const auto due = block.leaving;
     for (const auto& leaving : due) {
-        if (leaving.not_before > now || !withdraw(b, leaving.uplink))
+        if (leaving.not_before > now || is_needed(b, leaving.uplink) ||
+            !withdraw(b, leaving.uplink))
             continue;
         std::erase_if(block.leaving,
                       [&](const Leaving& each) { return each.uplink == leaving.uplink; });

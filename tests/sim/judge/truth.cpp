@@ -181,7 +181,7 @@ bool Truth::is_owed(std::size_t index) const {
         return false;
     if (!internet_.is_uplink_alive(uplink) || unwell_[uplink] + recovery(config_) > now)
         return false;
-    if (internet_.speaking_targets(family) < 4)
+    if (internet_.speaking_targets(uplink, territory) < 4)
         return false;
     // Where some networks still answer, the verdict is PARTIAL.
     const double traffic = internet_.traffic(territory);

@@ -130,11 +130,18 @@ std::optional<std::uint32_t> Internet::territory_of(const detour::Prefix& prefix
                : std::optional(static_cast<std::uint32_t>(found - territories_.begin()));
 }
 
-std::uint32_t Internet::speaking_targets(std::size_t family) const {
-    return static_cast<std::uint32_t>(std::ranges::count_if(targets_, [&](const Host& host) {
-        return host.is_target && host.dead == 0 && host.spacing < std::chrono::milliseconds(100) &&
-               static_cast<std::size_t>(host.family) == family;
-    }));
+std::uint32_t Internet::speaking_targets(std::uint32_t uplink, std::uint32_t territory) const {
+    const detour::Family family = territories_[territory].block.family;
+    std::uint32_t count = 0;
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+        const Host& host = targets_[i];
+        const bool is_homed =
+            homes_[target_network_[i] * territories_.size() + territory] == uplink;
+        const bool speaks = host.is_target && host.dead == 0 && host.family == family &&
+                            host.spacing < std::chrono::milliseconds(100);
+        count += is_homed && speaks ? 1 : 0;
+    }
+    return count;
 }
 
 void Internet::watch_bursts(std::uint32_t u) {

@@ -128,9 +128,11 @@ class Internet {
     [[nodiscard]] double inbound(std::uint32_t uplink, std::uint32_t territory) const {
         return rates_[uplink * territories_.size() + territory];
     }
-    // Targets of the family that are alive; that they lie in two networks is not looked at: of six
-    // that stand in three pairs, four always do.
-    [[nodiscard]] std::uint32_t speaking_targets(std::size_t family) const;
+    // Targets that are alive and reached the block by this uplink last: nobody else speaks about
+    // it. That they lie in two networks is not looked at: of six that stand in three pairs, four
+    // always do.
+    [[nodiscard]] std::uint32_t speaking_targets(std::uint32_t uplink,
+                                                 std::uint32_t territory) const;
     // How full the port is; above 1 the rest is lost.
     [[nodiscard]] double utilisation(std::uint32_t uplink) const {
         return uplinks_[uplink].utilisation;

@@ -205,6 +205,65 @@ TEST_CASE("without life on the new uplink the old one announces as well, and the
     CHECK(box.egress(0) == 2);
 }
 
+TEST_CASE("a neighbour that a blink of its link has cost the session counts for no withdrawal") {
+    auto configuration = fast(19);
+    configuration.fail_back = FailBack::automatic;
+    World box(configuration);
+    box.settle();
+    box.null_route(0, 0, World::Null::inside);
+    box.run(10s);
+    REQUIRE(box.is_only_on(1, 0));
+    box.null_route(0, 0, World::Null::none);
+    REQUIRE(box.run_until([&] { return box.steps(0).back() == MoveStep::stair; }, 60s));
+    box.link(1, World::State::down);
+    box.forsake(1);
+    box.run(100ms);
+    box.link(1, World::State::up);
+    box.run(5s);
+    CHECK(box.is_announced(0, 0));
+    CHECK(box.announced_nowhere() == 0);
+    box.session(1, World::State::up);
+    box.run(60s);
+    CHECK(box.announced_nowhere() == 0);
+    CHECK(box.is_only_on(0, 0));
+}
+
+TEST_CASE("E that a filter of pings has silenced does not stand against an escape") {
+    World box(fast(20));
+    box.settle();
+    box.filter(0, 0, World::Filter::beacons);
+    box.run(20s);
+    REQUIRE(box.verdict(0, 0) == Verdict::probe_filtered);
+    box.link(0, World::State::down);
+    box.run(1s);
+    CHECK(box.first(0, 0, Verdict::uplink_dead, {}));
+    for (const unsigned set : {0U, 1U})
+        CHECK(box.is_announced(1, set));
+    CHECK(box.announced_nowhere() == 0);
+}
+
+TEST_CASE("the way by which a half-alive block still answers is kept when its time is over") {
+    World box(fast(21));
+    box.settle();
+    // No life on the partner: announced on both, and the partner stays for ten minutes.
+    box.null_route(1, 0, World::Null::beyond);
+    box.null_route(0, 0, World::Null::inside);
+    REQUIRE(box.run_until([&] { return !box.pages().empty(); }, 30s));
+    box.null_route(0, 0, World::Null::none);
+    box.run(10s);
+    box.null_route(1, 0, World::Null::none);
+    box.prefer(1, {1, 2, 4, 5});
+    box.run(1min);
+    REQUIRE(box.egress(0) == 0);
+    box.null_route(0, 0, World::Null::inside);
+    box.run(12min);
+    CHECK(box.verdict(0, 0) == Verdict::partial);
+    CHECK(box.is_announced(1, 0));
+    box.null_route(0, 0, World::Null::none);
+    box.run(1min);
+    CHECK(box.is_only_on(0, 0));
+}
+
 TEST_CASE("the link goes down: every set moves, faster than any probe") {
     World box(fast(12));
     box.settle();

@@ -54,6 +54,7 @@ World::World(Configuration configuration)
       paths_(configuration_.uplinks, true),
       links_(configuration_.uplinks, true),
       sessions_(configuration_.uplinks, true),
+      forsaken_(configuration_.uplinks, false),
       egress_(configuration_.sets),
       lost_(configuration_.sets),
       counted_(now_) {
@@ -308,7 +309,7 @@ bool World::is_delivered(unsigned u, unsigned s) const {
 }
 
 // By fewest prepends, then by preference. Within an uplink its own customer route wins.
-std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside) const {
+std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside, unsigned preferred) const {
     if (from_inside != outside) {
         const auto own = heard_.find({from_inside, s});
         if (own != heard_.end() && own->second.announcement)
@@ -317,7 +318,7 @@ std::optional<unsigned> World::way_in(unsigned s, unsigned from_inside) const {
     std::optional<unsigned> best;
     std::uint32_t fewest = 0;
     for (unsigned i = 0; i < configuration_.uplinks; ++i) {
-        const unsigned u = (preferred_ + i) % configuration_.uplinks;
+        const unsigned u = (preferred + i) % configuration_.uplinks;
         const auto found = heard_.find({u, s});
         if (found == heard_.end() || !found->second.announcement)
             continue;
@@ -351,7 +352,11 @@ void World::send(const probe::Send& out) {
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         if (out.source != beacon(s, 0) && out.source != beacon(s, 1))
             continue;
-        arrival = way_in(s, inside);
+        unsigned preferred = preferred_;
+        for (const unsigned index : choosy_.second)
+            if (out.destination == target(index))
+                preferred = choosy_.first;
+        arrival = way_in(s, inside, preferred);
         if (!arrival || (filtered_[{*arrival, s}] && filtered_kinds_.contains(out.kind)))
             return;
         const auto null = null_[{*arrival, s}];
@@ -424,6 +429,12 @@ void World::carry_out(const decision::Action& action) {
     } else if (const auto* said = std::get_if<decision::SetAnnouncement>(&action.deed)) {
         const std::pair<unsigned, unsigned> key{said->uplink.value, said->block.set.value};
         const bool is_news = told_[key].announcement != said->announcement;
+        if (forsaken_[key.first]) {
+            // It stands already: nothing is sent, and the acknowledgement is an old one.
+            if (is_news || said->is_proof_wanted)
+                return later(2ms, [this, u = key.first] { session(u, State::down); });
+            return later(2ms, [acknowledge, id = action.id] { acknowledge(id); });
+        }
         if (sessions_[key.first] && is_news) {
             told_[key].announcement = said->announcement;
             if (said->announcement && !said->announcement->is_no_export)
@@ -459,8 +470,16 @@ void World::link(unsigned u, State state) {
                              links_[u] ? decision::Presence::up : decision::Presence::down});
 }
 
+void World::forsake(unsigned u) {
+    flow();
+    forsaken_[u] = true;
+    for (unsigned s = 0; s < configuration_.sets; ++s)
+        heard_[{u, s}].announcement.reset();
+}
+
 void World::session(unsigned u, State state) {
     flow();
+    forsaken_[u] = false;
     sessions_[u] = state == State::up;
     for (unsigned s = 0; s < configuration_.sets; ++s) {
         told_[{u, s}].announcement.reset();
@@ -479,7 +498,7 @@ void World::telemetry(State state) {
 
 bool World::is_announced(unsigned u, unsigned s) const {
     const auto found = told_.find({u, s});
-    return sessions_[u] && found != told_.end() && found->second.announcement &&
+    return sessions_[u] && !forsaken_[u] && found != told_.end() && found->second.announcement &&
            !found->second.announcement->is_no_export;
 }
 
@@ -494,7 +513,7 @@ void World::check() {
         bool could_be = false;
         for (unsigned u = 0; u < configuration_.uplinks; ++u) {
             is_anywhere |= is_announced(u, s);
-            could_be |= sessions_[u] && was_told_.contains({u, s});
+            could_be |= sessions_[u] && !forsaken_[u] && was_told_.contains({u, s});
         }
         if (could_be && !is_anywhere)
             ++announced_nowhere_;

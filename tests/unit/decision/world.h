@@ -81,10 +81,16 @@ class World {
     }
     void link(unsigned uplink, State state);
     void session(unsigned uplink, State state);
+    // The neighbour has dropped the session; detourd hears of it when it next speaks there.
+    void forsake(unsigned uplink);
     void targets(State state) { targets_answer_ = state == State::up; }
     void telemetry(State state);
     // What the Internet prefers while both announce; the first uplink at first.
     void prefer(unsigned uplink) { preferred_ = uplink; }
+    // The same of these targets alone.
+    void prefer(unsigned uplink, std::set<unsigned> targets) {
+        choosy_ = {uplink, std::move(targets)};
+    }
     void loss(double share) { configuration_.loss = share; }
     enum class Honour { yes, no };
     void honour_no_export(Honour honour) { honours_no_export_ = honour == Honour::yes; }
@@ -162,7 +168,11 @@ class World {
     void flow();
     void check();
     // Where packets for the set go; nothing: nowhere.
-    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const;
+    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside) const {
+        return way_in(set, from_inside, preferred_);
+    }
+    [[nodiscard]] std::optional<unsigned> way_in(unsigned set, unsigned from_inside,
+                                                 unsigned preferred) const;
     [[nodiscard]] bool is_delivered(unsigned uplink, unsigned set) const;
     [[nodiscard]] double random();
     [[nodiscard]] detour::Address address(unsigned network, unsigned host) const;
@@ -184,7 +194,7 @@ class World {
     std::map<std::pair<unsigned, unsigned>, Null> null_;
     std::map<std::pair<unsigned, unsigned>, bool> filtered_;
     std::set<probe::Kind> filtered_kinds_;
-    std::vector<bool> paths_, links_, sessions_;
+    std::vector<bool> paths_, links_, sessions_, forsaken_;
     std::map<std::pair<unsigned, unsigned>, Heard> told_;  // on the session
     std::set<std::pair<unsigned, unsigned>> was_told_;
     std::map<std::pair<unsigned, unsigned>, std::uint64_t> said_;
@@ -199,6 +209,7 @@ class World {
     bool has_disk_ = false;
     Instant written_{};
     unsigned preferred_ = 0;
+    std::pair<unsigned, std::set<unsigned>> choosy_;
     bool targets_answer_ = true;
     bool honours_no_export_ = true;
     unsigned announced_nowhere_ = 0;
