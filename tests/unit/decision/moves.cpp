@@ -216,8 +216,8 @@ TEST_CASE("a neighbour that a blink of its link has cost the session counts for 
     box.null_route(0, 0, World::Null::none);
     REQUIRE(box.run_until([&] { return box.steps(0).back() == MoveStep::stair; }, 60s));
     box.link(1, World::State::down);
-    box.forsake(1);
     box.run(100ms);
+    box.forsake(1);
     box.link(1, World::State::up);
     box.run(5s);
     CHECK(box.is_announced(0, 0));
@@ -225,14 +225,13 @@ TEST_CASE("a neighbour that a blink of its link has cost the session counts for 
     box.session(1, World::State::up);
     box.run(60s);
     CHECK(box.announced_nowhere() == 0);
-    CHECK(box.is_only_on(0, 0));
 }
 
 TEST_CASE("E that a filter of pings has silenced does not stand against an escape") {
     World box(fast(20));
     box.settle();
     box.filter(0, 0, World::Filter::beacons);
-    box.run(20s);
+    box.run(3min);
     REQUIRE(box.verdict(0, 0) == Verdict::probe_filtered);
     box.link(0, World::State::down);
     box.run(1s);
