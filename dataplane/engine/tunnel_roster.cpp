@@ -40,8 +40,7 @@ std::expected<TunnelRoster::Plan, Error> TunnelRoster::plan(const model::Config&
             continue;
         }
         auto twin = Twin::open(
-            {.name = uplink->name, .kind = TwinKind::tun, .mtu = next.mtu(*uplink)}, keeper,
-            undo);
+            {.name = uplink->name, .kind = TwinKind::tun, .mtu = next.mtu(*uplink)}, keeper, undo);
         if (!twin) {
             dismiss(std::move(plan.twins), keeper, undo);
             return std::unexpected(twin.error());
