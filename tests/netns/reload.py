@@ -245,7 +245,9 @@ class Reload(unittest.TestCase):
 
     def test_an_override_holds_and_ends_by_itself(self):
         streams = self.streams()
-        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6))
+        # Never a whole minute, of which the seconds are not written.
+        seconds = int(time.time() + 6)
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds + (seconds % 60 == 0)))
         self.write(("prefix-sets:\n", f"overrides:\n  night: {{owner: anna, until: {until}, reason: a test, "
                                       "set: {router.mode: advise, uplinks.partner.limit: 5Mbps}}\nprefix-sets:\n"))
         plan = self.detour("plan", code=1)
