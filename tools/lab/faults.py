@@ -48,10 +48,11 @@ def lossy(node, device: str, *, percent: int, match: str = "", direction: str = 
     """Lose this share of the packets that come in by (or leave by) a device; `match` narrows it in
     nft's words, such as "icmp type echo-request"."""
     table = f"fault{next(numbers)}"
+    share = f"numgen random mod 100 < {percent}" if percent < 100 else ""
     node.nft(f"""table netdev {table} {{
     chain lose {{
         type filter hook {direction} device "{device}" priority 0; policy accept;
-        {match} numgen random mod 100 < {percent} counter drop
+        {match} {share} counter drop
     }}
 }}
 """)
